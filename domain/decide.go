@@ -17,7 +17,7 @@ type facts struct {
 	tariffs Tariffs
 	// own is the state of the stream that the engagement is recorded on.
 	own state
-	// post and comment are what the engagement is about, where own is not.
+	// post and comment are what the engagement is about, where own is not; without events where it is about another.
 	post    *postState
 	comment *commentState
 }
