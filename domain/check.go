@@ -351,7 +351,7 @@ func engagementOf(e *Event) *Engagement {
 
 // facts returns what an engagement was decided on.
 func (c *checker) facts(e *Event, own, about Stream) (facts, error) {
-	f := facts{now: e.RecordedAt, tariffs: c.tariffs.tariffs, own: c.state(own), post: new(postState), comment: new(commentState)}
+	f := facts{now: e.RecordedAt, tariffs: c.tariffs.tariffs, id: NewEventID(e.Message(), own), own: c.state(own), post: new(postState), comment: new(commentState)}
 	if about == "" {
 		return f, nil
 	}

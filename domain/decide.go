@@ -15,6 +15,8 @@ const tariffLeadThird = TariffLead / 3
 type facts struct {
 	now     time.Time
 	tariffs Tariffs
+	// id is that of the engagement's event.
+	id EventID
 	// own is the state of the stream that the engagement is recorded on.
 	own state
 	// post and comment are what the engagement is about, where own is not; without events where it is about another.
@@ -75,7 +77,7 @@ type decision struct {
 // event returns an event of the engagement's type at the next revision of its stream.
 func (d *decision) event() *Event {
 	return &Event{
-		ID: NewEventID(d.Message, d.stream), Type: d.Type, Stream: d.stream, Revision: d.own.seen().last() + 1,
+		ID: d.facts.id, Type: d.Type, Stream: d.stream, Revision: d.own.seen().last() + 1,
 		Source: d.Source, SourceID: d.ID, OccurredAt: d.OccurredAt, RecordedAt: d.now,
 		PostID: d.PostID, CommentID: d.CommentID, AccountID: d.AccountID,
 	}

@@ -75,23 +75,32 @@ var engagementMembers = [...]struct{ required, optional member }{
 	ReactionWithdrawn: {required: hasAccountID, optional: hasPostID | hasCommentID},
 }
 
-// dataMembers tells for each member its bit and how it is read into an engagement.
-var dataMembers = map[string]struct {
+// dataMember is one member that data can have: its bit, and how it is read into an engagement.
+type dataMember struct {
+	name string
 	bit  member
 	read func(*Engagement, jsontext.Value) error
-}{
-	"post_id":              {hasPostID, readID(func(e *Engagement) *string { return &e.PostID })},
-	"comment_id":           {hasCommentID, readID(func(e *Engagement) *string { return &e.CommentID })},
-	"account_id":           {hasAccountID, readID(func(e *Engagement) *string { return &e.AccountID })},
-	"title":                {hasTitle, readTitle},
-	"url":                  {hasURL, readURL},
-	"time_to_read_seconds": {hasTimeToRead, readTimeToRead},
-	"seconds_read":         {hasSecondsRead, readInteger(func(e *Engagement) *uint64 { return &e.SecondsRead })},
-	"level":                {hasLevel, readInteger(func(e *Engagement) *uint64 { return &e.Level })},
 }
 
-// memberNames is the order in which a missing member is looked for.
-var memberNames = []string{"post_id", "comment_id", "account_id", "title", "url", "time_to_read_seconds", "seconds_read", "level"}
+// dataMemberList is in the order in which a missing member is looked for.
+var dataMemberList = []dataMember{
+	{"post_id", hasPostID, readID(func(e *Engagement) *string { return &e.PostID })},
+	{"comment_id", hasCommentID, readID(func(e *Engagement) *string { return &e.CommentID })},
+	{"account_id", hasAccountID, readID(func(e *Engagement) *string { return &e.AccountID })},
+	{"title", hasTitle, readTitle},
+	{"url", hasURL, readURL},
+	{"time_to_read_seconds", hasTimeToRead, readTimeToRead},
+	{"seconds_read", hasSecondsRead, readInteger(func(e *Engagement) *uint64 { return &e.SecondsRead })},
+	{"level", hasLevel, readInteger(func(e *Engagement) *uint64 { return &e.Level })},
+}
+
+var dataMembers = func() map[string]dataMember {
+	byName := map[string]dataMember{}
+	for _, m := range dataMemberList {
+		byName[m.name] = m
+	}
+	return byName
+}()
 
 // engagementReader reads CloudEvents; its decoder is used again and again.
 type engagementReader struct {
@@ -126,7 +135,7 @@ func ParseBinaryEngagement(attributes map[string]string, data []byte) Received {
 	defer engagementReaders.Put(r)
 	r.start(data)
 	for name, value := range attributes {
-		if target := r.attribute(name); target != nil {
+		if target := r.attribute([]byte(name)); target != nil {
 			*target = value
 		}
 	}
@@ -150,8 +159,8 @@ func (r *engagementReader) start(text []byte) {
 	r.dec.Reset(&r.buf)
 }
 
-func (r *engagementReader) attribute(name string) *string {
-	switch name {
+func (r *engagementReader) attribute(name []byte) *string {
+	switch string(name) {
 	case "specversion":
 		return &r.specVersion
 	case "type":
@@ -180,7 +189,7 @@ func (r *engagementReader) readEnvelope() *Rejection {
 		return syntaxRejection(err)
 	}
 	for r.dec.PeekKind() == '"' {
-		name, err := r.readString()
+		name, err := r.readName()
 		if err != nil {
 			return syntaxRejection(err)
 		}
@@ -194,12 +203,12 @@ func (r *engagementReader) readEnvelope() *Rejection {
 	return r.readEnd()
 }
 
-func (r *engagementReader) readAttribute(name string) *Rejection {
-	if name == "data" {
+func (r *engagementReader) readAttribute(name []byte) *Rejection {
+	if string(name) == "data" {
 		r.hasData = true
 		return r.readData()
 	}
-	r.hasBase64 = r.hasBase64 || name == "data_base64"
+	r.hasBase64 = r.hasBase64 || string(name) == "data_base64"
 	target := r.attribute(name)
 	if target == nil {
 		if err := r.dec.SkipValue(); err != nil {
@@ -220,10 +229,11 @@ func (r *engagementReader) readAttribute(name string) *Rejection {
 		_, err := r.dec.ReadToken()
 		return syntaxRejection(err)
 	}
+	rej := reject(CodeInvalid, string(name), "must be a string")
 	if err := r.dec.SkipValue(); err != nil {
 		return syntaxRejection(err)
 	}
-	return reject(CodeInvalid, name, "must be a string")
+	return rej
 }
 
 // readData reads the data's members, whatever the type is: it may be told only behind them. The first bad member is
@@ -240,22 +250,25 @@ func (r *engagementReader) readData() *Rejection {
 		return syntaxRejection(err)
 	}
 	for r.dec.PeekKind() == '"' {
-		name, err := r.readString()
+		name, err := r.readName()
 		if err != nil {
 			return syntaxRejection(err)
+		}
+		m, known := dataMembers[string(name)]
+		if !known {
+			r.keep(reject(CodeInvalid, "data."+string(name), "unknown field"))
+			if err := r.dec.SkipValue(); err != nil {
+				return syntaxRejection(err)
+			}
+			continue
 		}
 		value, err := r.dec.ReadValue()
 		if err != nil {
 			return syntaxRejection(err)
 		}
-		m, known := dataMembers[name]
-		if !known {
-			r.keep(reject(CodeInvalid, "data."+name, "unknown field"))
-			continue
-		}
 		r.members |= m.bit
 		if err := m.read(&r.Engagement, value); err != nil {
-			r.keep(reject(CodeInvalid, "data."+name, "%v", err))
+			r.keep(reject(CodeInvalid, "data."+m.name, "%v", err))
 		}
 	}
 	_, err := r.dec.ReadToken()
@@ -277,6 +290,15 @@ func (r *engagementReader) readEnd() *Rejection {
 		return syntaxRejection(err)
 	}
 	return reject(CodeInvalid, "", "there is more behind the JSON object, at byte %d", r.dec.InputOffset())
+}
+
+// readName reads a member's name; it is valid until the next read.
+func (r *engagementReader) readName() ([]byte, error) {
+	value, err := r.dec.ReadValue()
+	if err != nil || bytes.IndexByte(value, '\\') < 0 {
+		return value[min(1, len(value)):max(len(value)-1, 0)], err
+	}
+	return []byte(unquote(value)), nil
 }
 
 func (r *engagementReader) readString() (string, error) {
@@ -373,13 +395,12 @@ func isJSON(contentType string) bool {
 // checkMembers checks that the data has what its type holds, and no more.
 func (r *engagementReader) checkMembers() *Rejection {
 	want := engagementMembers[r.Type]
-	for _, name := range memberNames {
-		bit := dataMembers[name].bit
-		if r.members&bit != 0 && (want.required|want.optional)&bit == 0 {
-			return reject(CodeInvalid, "data."+name, "unknown field for %s", r.typ)
+	for _, m := range dataMemberList {
+		if r.members&m.bit != 0 && (want.required|want.optional)&m.bit == 0 {
+			return reject(CodeInvalid, "data."+m.name, "unknown field for %s", r.typ)
 		}
-		if r.members&bit == 0 && want.required&bit != 0 {
-			return reject(CodeInvalid, "data."+name, "is missing")
+		if r.members&m.bit == 0 && want.required&m.bit != 0 {
+			return reject(CodeInvalid, "data."+m.name, "is missing")
 		}
 	}
 	given := r.members & want.optional

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -159,13 +160,13 @@ func open(tasks []*task) (open []*task) {
 
 // decide gives the task the append that it comes to, or its outcome.
 func (l *Ledger) decide(ctx context.Context, ts Tariffs, t *task) {
-	f := facts{now: l.now(), tariffs: ts}
+	f := facts{now: l.now(), tariffs: ts, id: NewEventID(t.Message, t.own)}
 	var err error
 	if f.own, err = l.load(ctx, t.own, t.atLeast); err != nil {
 		t.finish(t.outcome.failed(err))
 		return
 	}
-	if at, ok := f.own.seen().find(NewEventID(t.Message, t.own)); ok {
+	if at, ok := f.own.seen().find(f.id); ok {
 		t.finish(l.repeated(ctx, t, at))
 		return
 	}
@@ -203,19 +204,25 @@ func (l *Ledger) decide(ctx context.Context, ts Tariffs, t *task) {
 // errRecordedMeanwhile: the message came onto its stream since that was read, so it has to be read again.
 var errRecordedMeanwhile = errors.New("recorded meanwhile")
 
+// lineBuffers are for lines whose length is not known yet.
+var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // encode makes the append of the events.
 func (t *task) encode(events []*Event) (*Rejection, error) {
 	t.events = events
 	t.append = Append{t.own, events[0].Revision - 1, t.Message, make([]EncodedEvent, len(events))}
+	buf := lineBuffers.Get().(*[]byte)
+	defer lineBuffers.Put(buf)
 	for i, e := range events {
-		line, err := e.AppendCanonical(make([]byte, 0, 1024))
+		line, err := e.AppendCanonical((*buf)[:0])
 		if errors.Is(err, ErrAppendTooLarge) {
 			return reject(CodeInvalid, "", "its event would be longer than %d bytes", MaxEventBytes), nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		t.append.Events[i] = EncodedEvent{e.Type, line}
+		*buf = line
+		t.append.Events[i] = EncodedEvent{e.Type, bytes.Clone(line)}
 	}
 	return nil, nil
 }

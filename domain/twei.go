@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
+	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/shopspring/decimal"
 )
@@ -111,6 +114,9 @@ const maxAmountText = 41
 // ParseTwei reads plain notation without superfluous zeros or signs, the very text that String gives. Anything else is
 // an error: one amount has one text.
 func ParseTwei(s string) (Twei, error) {
+	if a, ok := amountValues.Load(s); ok {
+		return a.(Twei), nil
+	}
 	if len(s) > maxAmountText || !plainNotation(s) {
 		return Twei{}, fmt.Errorf("%.50q is not an amount in plain notation, such as \"0.1\"", s)
 	}
@@ -118,7 +124,11 @@ func ParseTwei(s string) (Twei, error) {
 	if err != nil {
 		return Twei{}, fmt.Errorf("%q is not an amount: %w", s, err)
 	}
-	return TweiFromDecimal(d)
+	a, err := TweiFromDecimal(d)
+	if err == nil && amountValueCount.Add(1) <= maxAmountTexts {
+		amountValues.Store(strings.Clone(s), a)
+	}
+	return a, err
 }
 
 // plainNotation reports whether s is -?(0|[1-9][0-9]*)(\.[0-9]*[1-9])? and not "-0".
@@ -146,7 +156,24 @@ func plainNotation(s string) bool {
 }
 
 // String returns the amount in Twei in plain notation without trailing zeros.
-func (a Twei) String() string { return a.Decimal().String() }
+func (a Twei) String() string {
+	if text, ok := amountTexts.Load(a); ok {
+		return text.(string)
+	}
+	text := a.Decimal().String()
+	if amountTextCount.Add(1) <= maxAmountTexts {
+		amountTexts.Store(a, text)
+	}
+	return text
+}
+
+// A tariff has few amounts, and every event writes and reads them: their texts are kept, up to a fixed number.
+var (
+	amountTexts, amountValues         sync.Map // Twei → string, string → Twei
+	amountTextCount, amountValueCount atomic.Int64
+)
+
+const maxAmountTexts = 1_024
 
 // MarshalText returns what String returns.
 func (a Twei) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
