@@ -1,0 +1,213 @@
+package pebbleviews
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// ErrInUse: another process has the folder open.
+var ErrInUse = errors.New("the folder is in use")
+
+// The sizes of the store, in bytes. They bound its memory.
+const (
+	cacheBytes    = 128 << 20
+	memTableBytes = 32 << 20
+)
+
+// pebbleFormat is Pebble's own format of the folder.
+const pebbleFormat = pebble.FormatValueSeparation
+
+// Options are the options of a Store. The zero value is good.
+type Options struct {
+	// MinFree is the free space, in bytes, under which nothing is written: Commit returns projections.ErrPaused. 0 is no
+	// bound.
+	MinFree uint64
+	// FS is the file system; nil for the operating system's.
+	FS vfs.FS
+}
+
+// Store keeps views in a folder. It implements projections.Store.
+type Store struct {
+	reader
+	db      *pebble.DB
+	lock    *pebble.Lock
+	dir     string
+	fs      vfs.FS
+	minFree uint64
+}
+
+var _ projections.Store = (*Store)(nil)
+
+// Open opens the folder dir, which is made where it is not there. It wraps ErrInUse where another process has it open.
+// The Store must be closed, after everything that was got from it.
+func Open(dir string, o Options) (*Store, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	s := &Store{dir: dir, fs: o.FS, minFree: o.MinFree}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("views in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	if err := s.fs.MkdirAll(s.dir, 0o755); err != nil {
+		return err
+	}
+	if s.lock, err = pebble.LockDirectory(s.dir, s.fs); err != nil {
+		return lockError(err)
+	}
+	if s.db, err = pebble.Open(s.dir, s.options()); err != nil {
+		s.lock.Close()
+		return fmt.Errorf("%w (views may be removed: they are rebuilt from the log)", err)
+	}
+	s.reader = reader{s.db}
+	return nil
+}
+
+// lockError tells a folder in use from one that cannot be locked at all.
+func lockError(err error) error {
+	if errors.Is(err, syscall.EAGAIN) || err.Error() == "lock held by current process" {
+		return fmt.Errorf("%w by another process; use --url to work through that one (%w)", ErrInUse, err)
+	}
+	return err
+}
+
+func (s *Store) options() *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.fs,
+		Lock:                        s.lock,
+		CacheSize:                   cacheBytes,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       32,
+		LBaseMaxBytes:               64 << 20,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		FormatMajorVersion:          pebbleFormat,
+		Logger:                      logger{},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 16 << 10
+	}
+	return o
+}
+
+// Close closes the folder.
+func (s *Store) Close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
+
+// Commit implements projections.Store.
+func (s *Store) Commit(rows []projections.Row) error {
+	if err := s.room(); err != nil {
+		return err
+	}
+	size := 0
+	for i := range rows {
+		size += len(rows[i].Key) + len(rows[i].Value) + 8
+	}
+	batch := s.db.NewBatchWithSize(size + 64)
+	defer batch.Close()
+	for i := range rows {
+		if err := set(batch, &rows[i]); err != nil {
+			return err
+		}
+	}
+	return batch.Commit(pebble.NoSync)
+}
+
+func set(batch *pebble.Batch, row *projections.Row) error {
+	if row.Value == nil {
+		return batch.Delete(row.Key, nil)
+	}
+	return batch.Set(row.Key, row.Value, nil)
+}
+
+// room returns ErrPaused where there is too little space.
+func (s *Store) room() error {
+	if s.minFree == 0 {
+		return nil
+	}
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if err != nil {
+		return fmt.Errorf("free space of %s: %w", s.dir, err)
+	}
+	if usage.AvailBytes < s.minFree {
+		return fmt.Errorf("%w: %d bytes are free in %s, %d are kept", projections.ErrPaused, usage.AvailBytes, s.dir, s.minFree)
+	}
+	return nil
+}
+
+// Wipe implements projections.Store.
+func (s *Store) Wipe() error {
+	iter, err := s.db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	var last []byte
+	if iter.Last() {
+		last = append(append(last, iter.Key()...), 0)
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil || last == nil {
+		return err
+	}
+	return s.db.DeleteRange(nil, last, pebble.Sync)
+}
+
+// Snapshot implements projections.Store.
+func (s *Store) Snapshot() projections.StoreSnapshot {
+	snapshot := s.db.NewSnapshot()
+	return storeSnapshot{reader{snapshot}, snapshot}
+}
+
+type storeSnapshot struct {
+	reader
+	snapshot *pebble.Snapshot
+}
+
+func (s storeSnapshot) Close() error { return s.snapshot.Close() }
+
+// reader implements projections.Reader.
+type reader struct{ from pebble.Reader }
+
+// Get implements projections.Reader.
+func (r reader) Get(key, dst []byte) ([]byte, bool, error) {
+	value, closer, err := r.from.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return dst, false, nil
+	}
+	if err != nil {
+		return dst, false, err
+	}
+	dst = append(dst, value...)
+	return dst, true, closer.Close()
+}
+
+// Scan implements projections.Reader.
+func (r reader) Scan(from, to []byte) iter.Seq2[projections.Row, error] {
+	return func(yield func(projections.Row, error) bool) {
+		iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+		if err != nil {
+			yield(projections.Row{}, err)
+			return
+		}
+		defer iter.Close()
+		for ok := iter.First(); ok; ok = iter.Next() {
+			if !yield(projections.Row{Key: iter.Key(), Value: iter.Value()}, nil) {
+				return
+			}
+		}
+		if err := iter.Error(); err != nil {
+			yield(projections.Row{}, err)
+		}
+	}
+}

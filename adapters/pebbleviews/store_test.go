@@ -1,0 +1,258 @@
+package pebbleviews_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/goleak"
+
+	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// openEnv names a folder that the test's process opens, instead of testing, to see who has it.
+const openEnv = "PEBBLEVIEWS_OPEN"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(openEnv); dir != "" {
+		_, err := pebbleviews.Open(dir, pebbleviews.Options{})
+		fmt.Println(err)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func open(t testing.TB, dir string, o pebbleviews.Options) *pebbleviews.Store {
+	t.Helper()
+	s, err := pebbleviews.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closed(t testing.TB, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// rows makes rows of "key=value" and "key", which removes.
+func rows(texts ...string) (rows []projections.Row) {
+	for _, text := range texts {
+		key, value, set := strings.Cut(text, "=")
+		row := projections.Row{Key: []byte(key)}
+		if set {
+			row.Value = []byte(value)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func commit(t testing.TB, s *pebbleviews.Store, texts ...string) {
+	t.Helper()
+	if err := s.Commit(rows(texts...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scan returns rows as "key=value".
+func scan(t testing.TB, r projections.Reader, from, to []byte) (texts []string) {
+	t.Helper()
+	for row, err := range r.Scan(from, to) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(row.Key)+"="+string(row.Value))
+	}
+	return texts
+}
+
+func want(t testing.TB, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, not %q", what, got, want)
+	}
+}
+
+func TestStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data", "views")
+	s := open(t, dir, pebbleviews.Options{})
+	commit(t, s, "0=point", "a=1", "b=", "c=3", "d=4")
+	before := s.Snapshot()
+	commit(t, s, "0=next", "a", "c=33", "e=5")
+	want(t, "all rows", scan(t, s, nil, nil), "0=next", "b=", "c=33", "d=4", "e=5")
+	want(t, "from b to d", scan(t, s, []byte("b"), []byte("d")), "b=", "c=33")
+	want(t, "the snapshot", scan(t, before, nil, nil), "0=point", "a=1", "b=", "c=3", "d=4")
+	for key, want := range map[string]string{"c": "3", "b": "", "a": "1"} {
+		if got, found, err := before.Get([]byte(key), []byte("dst ")); err != nil || !found || string(got) != "dst "+want {
+			t.Errorf("the snapshot's %s is %q, %v, %v", key, got, found, err)
+		}
+	}
+	closed(t, before)
+	if got, found, err := s.Get([]byte("a"), []byte("dst")); err != nil || found || string(got) != "dst" {
+		t.Errorf("what was removed: %q, %v, %v", got, found, err)
+	}
+	for range s.Scan(nil, nil) {
+		break // the iterator is closed
+	}
+	closed(t, s)
+	s = open(t, dir, pebbleviews.Options{})
+	defer closed(t, s)
+	want(t, "opened again", scan(t, s, nil, nil), "0=next", "b=", "c=33", "d=4", "e=5")
+}
+
+func TestWipe(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := open(t, "views", pebbleviews.Options{FS: fs})
+	if err := s.Wipe(); err != nil {
+		t.Errorf("wiping nothing: %v", err)
+	}
+	commit(t, s, "0=point", "\xff\xff=last")
+	if err := s.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "wiped", scan(t, s, nil, nil))
+	after := open(t, "views", pebbleviews.Options{FS: fs.CrashClone(vfs.CrashCloneCfg{})})
+	want(t, "wiped, after a crash", scan(t, after, nil, nil))
+	closed(t, after)
+	commit(t, s, "b=2")
+	want(t, "written again", scan(t, s, nil, nil), "b=2")
+	closed(t, s)
+}
+
+func TestFolderInUse(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, pebbleviews.Options{})
+	if _, err := pebbleviews.Open(dir, pebbleviews.Options{}); !errors.Is(err, pebbleviews.ErrInUse) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("opened twice: %v", err)
+	}
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), openEnv+"="+dir)
+	if out, err := other.CombinedOutput(); err != nil || !strings.Contains(string(out), pebbleviews.ErrInUse.Error()) || !strings.Contains(string(out), "--url") {
+		t.Errorf("opened by another process: %s, %v", out, err)
+	}
+	closed(t, s)
+	s = open(t, dir, pebbleviews.Options{})
+	closed(t, s)
+}
+
+func TestFolderThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pebbleviews.Open(file, pebbleviews.Options{}); err == nil || errors.Is(err, pebbleviews.ErrInUse) {
+		t.Errorf("a file as folder: %v", err)
+	}
+	views := filepath.Join(dir, "views")
+	closed(t, open(t, views, pebbleviews.Options{}))
+	for _, format := range glob(t, views, "marker.format-version.*") {
+		if err := os.Rename(format, filepath.Join(views, "marker.format-version.000999.999")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := pebbleviews.Open(views, pebbleviews.Options{})
+	if err == nil || !strings.Contains(err.Error(), "format major version") || !strings.Contains(err.Error(), "may be removed") {
+		t.Errorf("a folder of a newer Pebble: %v", err)
+	}
+	if err := os.RemoveAll(views); err != nil {
+		t.Fatal(err)
+	}
+	closed(t, open(t, views, pebbleviews.Options{})) // the lock was let go
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %v, %v", pattern, names, err)
+	}
+	return names
+}
+
+// smallDisk is a file system whose free space the test sets.
+type smallDisk struct {
+	vfs.FS
+	free atomic.Uint64
+}
+
+func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
+}
+
+func TestMinFree(t *testing.T) {
+	disk := &smallDisk{FS: vfs.NewMem()}
+	disk.free.Store(1000)
+	s := open(t, "views", pebbleviews.Options{FS: disk, MinFree: 1000})
+	defer closed(t, s)
+	commit(t, s, "a=1")
+	disk.free.Store(999)
+	if err := s.Commit(rows("a=2", "b=2")); !errors.Is(err, projections.ErrPaused) {
+		t.Errorf("without space: %v", err)
+	}
+	want(t, "without space", scan(t, s, nil, nil), "a=1")
+	disk.free.Store(1000)
+	commit(t, s, "a=3")
+	want(t, "with space again", scan(t, s, nil, nil), "a=3")
+}
+
+// TestCrash: what a crash leaves is what the first commits wrote, whole. Commit n writes n to three rows, and a row of
+// its own that grows, so that tables are written too.
+func TestCrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := open(t, "views", pebbleviews.Options{FS: fs})
+	random := rand.New(rand.NewPCG(7, 7))
+	filler := strings.Repeat("x", 100_000)
+	left := 0
+	for n := range 400 {
+		commit(t, s, fmt.Sprint("0=", n), fmt.Sprint("a=", n), fmt.Sprintf("b%04d=%s", n, filler), fmt.Sprint("z=", n))
+		if n%40 != 39 {
+			continue
+		}
+		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: random})
+		after := open(t, "views", pebbleviews.Options{FS: clone})
+		left = max(left, checkCrashed(t, after, n))
+		closed(t, after)
+	}
+	closed(t, s)
+	if left == 0 {
+		t.Error("no crash left anything: the test shows nothing")
+	}
+}
+
+// checkCrashed checks that the rows are those of the commits up to one, and returns how many that are.
+func checkCrashed(t *testing.T, s *pebbleviews.Store, last int) (commits int) {
+	t.Helper()
+	value := func(key string) string {
+		v, _, err := s.Get([]byte(key), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(v)
+	}
+	for range s.Scan([]byte("b"), []byte("c")) {
+		commits++
+	}
+	at := ""
+	if commits > 0 {
+		at = fmt.Sprint(commits - 1)
+	}
+	if commits > last+1 || value("0") != at || value("a") != at || value("z") != at {
+		t.Errorf("of %d commits %d are left, with the checkpoint %q, a %q, z %q", last+1, commits, value("0"), value("a"), value("z"))
+	}
+	return commits
+}

@@ -1,0 +1,109 @@
+package projections
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// errDamaged: a row is not what this program writes.
+var errDamaged = errors.New("a row of the views is damaged; remove the views' folder, they are rebuilt from the log")
+
+// instant is a time.Time in UTC without a pointer, so that a cache of rows costs the collector nothing.
+type instant struct {
+	seconds int64
+	nanos   uint32
+}
+
+func instantOf(t time.Time) instant { return instant{t.Unix(), uint32(t.Nanosecond())} }
+
+func (i instant) time() time.Time { return time.Unix(i.seconds, int64(i.nanos)).UTC() }
+
+func appendInstant(dst []byte, i instant) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(dst, i.seconds), uint64(i.nanos))
+}
+
+// appendAmount appends an amount that is not negative: the number of its bytes, and these without leading zeros.
+func appendAmount(dst []byte, a domain.Twei) []byte {
+	var full [domain.TweiBytes]byte
+	b := a.AppendBinary(full[:0])
+	for len(b) > 0 && b[0] == 0 {
+		b = b[1:]
+	}
+	return append(append(dst, byte(len(b))), b...)
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// decoder takes a row's value apart. After the first failure it gives zero values.
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+// done returns an error unless the whole value was read.
+func (d *decoder) done() error {
+	if d.failed || len(d.rest) > 0 {
+		return errDamaged
+	}
+	return nil
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if d.failed || n > uint64(len(d.rest)) {
+		d.failed = true
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	d.bytes(uint64(max(n, 0)))
+	d.failed = d.failed || n <= 0
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	d.bytes(uint64(max(n, 0)))
+	d.failed = d.failed || n <= 0
+	return v
+}
+
+func (d *decoder) instant() instant { return instant{d.varint(), uint32(d.uvarint())} }
+
+func (d *decoder) amount() domain.Twei {
+	b := d.bytes(uint64(d.byte()))
+	var full [domain.TweiBytes]byte
+	if len(b) > len(full) {
+		d.failed = true
+		return domain.Twei{}
+	}
+	copy(full[len(full)-len(b):], b)
+	return domain.TweiFromBinary(full[:])
+}
+
+func (d *decoder) text() string { return string(d.bytes(d.uvarint())) }
+
+func (d *decoder) position() domain.Position {
+	return domain.NewPosition(d.uvarint(), d.uvarint())
+}
+
+func appendPosition(dst []byte, p domain.Position) []byte {
+	commit, prepare := p.Numbers()
+	return binary.AppendUvarint(binary.AppendUvarint(dst, commit), prepare)
+}

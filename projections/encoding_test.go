@@ -1,0 +1,157 @@
+package projections
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+func drawInstant(t *rapid.T) instant {
+	seconds := rapid.Int64Range(-62135596800, 253402300799).Draw(t, "seconds")
+	return instant{seconds, rapid.Uint32Range(0, 999_999_999).Draw(t, "nanos")}
+}
+
+func drawStatement(t *rapid.T) (r statementRow) {
+	r.size, r.recorded = rapid.Uint64().Draw(t, "size"), drawInstant(t)
+	for i := range r.sums {
+		if rapid.Bool().Draw(t, "line") {
+			b := rapid.SliceOfN(rapid.Byte(), domain.TweiBytes, domain.TweiBytes).Draw(t, "amount")
+			b[0] &= 0x7f
+			r.sums[i] = domain.TweiFromBinary(b)
+		}
+	}
+	for i := range r.counts {
+		r.counts[i] = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64()).Draw(t, "count")
+	}
+	return r
+}
+
+func drawReaction(t *rapid.T) reactionRow {
+	return reactionRow{rapid.Uint64().Draw(t, "events"), domain.EventType(rapid.Byte().Draw(t, "standing"))}
+}
+
+// comesBack checks that a row is read as it was written, and that nothing that was cut off is read.
+func comesBack[K comparable, R any](t *rapid.T, table *table[K, R], row R) {
+	value := table.encode(nil, &row)
+	read := func(value []byte) (got R, err error) {
+		d := decoder{rest: value}
+		table.decode(&d, &got)
+		return got, d.done()
+	}
+	if got, err := read(value); err != nil || !reflect.DeepEqual(got, row) {
+		t.Errorf("%+v came back as %+v, %v", row, got, err)
+	}
+	cut := rapid.IntRange(0, len(value)-1).Draw(t, "cut")
+	if got, err := read(value[:cut]); err == nil {
+		t.Errorf("%d of %d bytes of %+v were read as %+v", cut, len(value), row, got)
+	}
+	if got, err := read(append(bytes.Clone(value), 0)); err == nil {
+		t.Errorf("a byte more than %+v was read as %+v", row, got)
+	}
+}
+
+func TestRowsComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String()
+		comesBack(t, accountTable, drawStatement(t))
+		pair := pairRow{statementRow: drawStatement(t), reaction: drawReaction(t), read: rapid.Uint64().Draw(t, "read")}
+		if pair.reward = reward(rapid.IntRange(0, 2).Draw(t, "reward")); pair.reward != noReward {
+			pair.rewarded = drawInstant(t)
+		}
+		comesBack(t, pairTable, pair)
+		comesBack(t, commentReactionTable, drawReaction(t))
+		comesBack(t, postTable, postRow{
+			events: rapid.Uint64().Draw(t, "events"), author: text.Draw(t, "author"), title: text.Draw(t, "title"), url: text.Draw(t, "url"),
+			timeToRead: rapid.Uint64().Draw(t, "time"), published: drawInstant(t), recorded: drawInstant(t),
+			timed: rapid.Uint64().Draw(t, "timed"), timedRecorded: drawInstant(t),
+		})
+		position := domain.NewPosition(rapid.Uint64().Draw(t, "commit"), rapid.Uint64().Draw(t, "prepare"))
+		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision")})
+		comesBack(t, eventTable, rapid.Uint64().Draw(t, "index"))
+		c := checkpoint{format: viewFormat, size: rapid.Uint64().Draw(t, "size"), position: position}
+		c.last[0], c.first[1] = 1, 2
+		comesBack(t, checkpointTable, c)
+	})
+}
+
+func TestInstants(t *testing.T) {
+	for _, text := range []string{"0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "1969-12-31T23:59:59.5Z", "2026-01-29T12:00:00Z"} {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := instantOf(at).time(); got != at {
+			t.Errorf("%s came back as %s", at, got)
+		}
+	}
+}
+
+// FuzzRows: whatever a row holds, reading it ends without a panic.
+func FuzzRows(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 0xff, 0xff, 17, 0})
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var pair pairRow
+		var post postRow
+		var point checkpoint
+		decodePair(&decoder{rest: value}, &pair)
+		decodePost(&decoder{rest: value}, &post)
+		decodeCheckpoint(&decoder{rest: value}, &point)
+	})
+}
+
+// TestPrefixes: no two tables share a prefix, and the checkpoint's is the first.
+func TestPrefixes(t *testing.T) {
+	seen := map[byte]bool{checkpointTable.prefix: true}
+	for _, c := range newFold(nil).columns {
+		if seen[c.prefix] || c.prefix < checkpointTable.prefix {
+			t.Errorf("prefix %c", c.prefix)
+		}
+		seen[c.prefix] = true
+	}
+}
+
+// TestRowsThatAreNothing: a row that is encoded as nothing is removed, one with an empty value on a list is kept.
+func TestRowsThatAreNothing(t *testing.T) {
+	store := NewMemoryStore(t)
+	f := &fold{store: store}
+	set := newCache(f, &table[string, bool]{'s', appendStringKey,
+		func(dst []byte, there *bool) []byte {
+			if *there {
+				dst = append(dst, 1)
+			}
+			return dst
+		},
+		func(d *decoder, there *bool) { *there = d.byte() == 1 }})
+	names := newList(f, 't')
+	commit := func(change func()) {
+		var w write
+		change()
+		f.flush(&w)
+		if err := store.Commit(w.rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(name string, there bool) {
+		row, err := set.row(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*row = there
+	}
+	nothing := func(dst []byte) []byte { return dst }
+	commit(func() { put("a", true); put("b", true); names.add(nothing, nothing) })
+	commit(func() { put("a", false); put("c", false) })
+	if got, want := Dump(t, store), "\"sb\" 01\n\"t\" \n"; got != want {
+		t.Errorf("%s is left, not %s", got, want)
+	}
+	commit(func() {})
+	commit(func() { put("a", true); put("b", true) })
+	if got, want := Dump(t, store), "\"sa\" 01\n\"sb\" 01\n\"t\" \n"; got != want {
+		t.Errorf("%s is there, not %s", got, want)
+	}
+}

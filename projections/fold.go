@@ -1,0 +1,74 @@
+package projections
+
+import (
+	"cmp"
+	"slices"
+)
+
+// models is the list of the read models, in the order in which an event goes through them. The statements' comes first:
+// it works out the event's effect, which those behind it may use.
+var models = []func(*fold) model{newStatements, newPosts, newPlaces}
+
+// A model is one read model: it folds an event into the rows of its tables.
+type model interface {
+	fold(e *event) error
+}
+
+// fold is the state of folding: the read models and the rows of the batch at hand.
+type fold struct {
+	store   Reader
+	models  []model
+	columns []column
+}
+
+type column struct {
+	prefix byte
+	rows   interface {
+		flush(w *write)
+		reset()
+	}
+}
+
+func newFold(store Reader) *fold {
+	f := &fold{store: store}
+	for _, m := range models {
+		f.models = append(f.models, m(f))
+	}
+	slices.SortFunc(f.columns, func(a, b column) int { return cmp.Compare(a.prefix, b.prefix) })
+	return f
+}
+
+func (f *fold) register(prefix byte, rows interface {
+	flush(w *write)
+	reset()
+}) {
+	f.columns = append(f.columns, column{prefix, rows})
+}
+
+// event folds one event. After an error the rows are good for nothing: reset.
+func (f *fold) event(e *event) error {
+	if e.err != nil {
+		return e.err
+	}
+	for _, m := range f.models {
+		if err := m.fold(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flush appends the rows of the batch to w, sorted by key, and begins the next batch. The batch before this one must be
+// in the store by now.
+func (f *fold) flush(w *write) {
+	for _, c := range f.columns {
+		c.rows.flush(w)
+	}
+}
+
+// reset forgets the batch. All batches before it must be in the store by now.
+func (f *fold) reset() {
+	for _, c := range f.columns {
+		c.rows.reset()
+	}
+}

@@ -1,0 +1,325 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// The sizes of folding. They bound memory: at most chunksAhead chunks are read ahead, and two batches are at hand.
+const (
+	chunkEvents = 512
+	chunkBytes  = 512 << 10
+	chunksAhead = 8
+	batchEvents = 8192
+	batchBytes  = 8 << 20
+	decoders    = 2
+)
+
+// Waits between tries when the log or the store is away, each up to half longer or shorter.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// Run follows the log and folds it until ctx ends, then it returns ctx's error. It stops earlier where an event cannot
+// be folded, where log or views are damaged, and where the log was closed; Status().Err says so, and reads go on as of
+// where it stopped. A log or a store that is away for a while is waited for. One Run at a time.
+func (v *Views) Run(ctx context.Context) error {
+	from, ok := v.start()
+	if !ok {
+		return errRunning
+	}
+	err := v.run(ctx, from)
+	v.stop(ctx, err)
+	return err
+}
+
+// run is one run from a checkpoint on. It returns when nothing of it works any more.
+func (v *Views) run(ctx context.Context, from checkpoint) error {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &runner{
+		views:      v,
+		fold:       newFold(v.store),
+		checkpoint: from,
+		work:       make(chan *chunk, chunksAhead),
+		ordered:    make(chan *chunk, chunksAhead),
+		idle:       make(chan struct{}, 1),
+		writes:     make(chan struct{}, 1),
+		written:    make(chan struct{}),
+	}
+	r.idle <- struct{}{}
+	var all sync.WaitGroup
+	all.Go(func() { r.read(ctx, from) })
+	for range decoders {
+		all.Go(r.decode)
+	}
+	all.Go(func() { r.writeAll(ctx) })
+	err := r.foldAll()
+	cancel()
+	close(r.writes)
+	all.Wait()
+	return err
+}
+
+// runner is one run. A reader cuts the log into chunks, decoders decode them side by side, the fold takes them in order,
+// and a writer commits a batch while the next one is folded.
+type runner struct {
+	views *Views
+	fold  *fold
+	// batch holds the events folded since the last write, bytes the length of their lines.
+	batch []event
+	bytes int
+	// checkpoint is the one of the last write.
+	checkpoint checkpoint
+
+	// work goes to the decoders, ordered with the same chunks to the fold. Both are closed when reading has ended, with
+	// readErr set.
+	work, ordered chan *chunk
+	readErr       error
+	// idle holds a token while the writer has nothing to do: who takes it may change write, and then sends on writes.
+	idle, writes chan struct{}
+	write        write
+	// written is closed when the writer has ended, with writeErr set where that was early.
+	written  chan struct{}
+	writeErr error
+}
+
+// chunk is a part of the log on its way to the fold.
+type chunk struct {
+	lines  []domain.LogEvent
+	first  uint64  // index of the first
+	events []event // set when done is closed
+	done   chan struct{}
+}
+
+// foldAll folds chunks into batches and hands these to the writer: when they are full, or when it has nothing to do and
+// no more is on its way.
+func (r *runner) foldAll() error {
+	for {
+		in, idle := r.ordered, r.idle
+		if len(r.batch) >= batchEvents || r.bytes >= batchBytes {
+			in = nil
+		} else if len(r.batch) == 0 || len(r.ordered) > 0 {
+			idle = nil
+		}
+		select {
+		case c, more := <-in:
+			if !more {
+				return r.finish(r.readErr)
+			}
+			<-c.done
+			if err := r.foldChunk(c); err != nil {
+				return r.finish(err)
+			}
+		case <-idle:
+			r.submit()
+		case <-r.written:
+			return r.writeErr
+		}
+	}
+}
+
+func (r *runner) foldChunk(c *chunk) error {
+	for i := range c.events {
+		e := &c.events[i]
+		if err := r.fold.event(e); err != nil {
+			return r.refold(foldError(e, err))
+		}
+		r.batch = append(r.batch, *e)
+		r.bytes += len(e.line)
+	}
+	return nil
+}
+
+// refold folds the batch again, without the event that failed and may be folded in part. It returns the failure.
+func (r *runner) refold(failure error) error {
+	if err := r.await(); err != nil {
+		return err
+	}
+	r.idle <- struct{}{}
+	r.fold.reset()
+	for i := range r.batch {
+		if err := r.fold.event(&r.batch[i]); err != nil {
+			r.batch = nil
+			return failure
+		}
+	}
+	return failure
+}
+
+// await waits until the writer has nothing to do, and takes its token.
+func (r *runner) await() error {
+	select {
+	case <-r.idle:
+		return nil
+	case <-r.written:
+		return r.writeErr
+	}
+}
+
+// finish writes what was folded, and returns why the run ends.
+func (r *runner) finish(end error) error {
+	if len(r.batch) > 0 {
+		if err := r.await(); err != nil {
+			return err
+		}
+		r.submit()
+	}
+	if err := r.await(); err != nil {
+		return err
+	}
+	return end
+}
+
+// submit hands the batch to the writer, whose token the caller has.
+func (r *runner) submit() {
+	last := &r.batch[len(r.batch)-1]
+	if r.checkpoint.size == 0 {
+		r.checkpoint.first = hashLeaf(r.batch[0].line)
+	}
+	r.checkpoint = checkpoint{viewFormat, last.index + 1, last.position, hashLeaf(last.line), r.checkpoint.first}
+	r.write.reset(&r.checkpoint)
+	r.fold.flush(&r.write)
+	clear(r.batch)
+	r.batch, r.bytes = r.batch[:0], 0
+	r.writes <- struct{}{}
+}
+
+// writeAll commits each batch, until ctx ends while there is no space.
+func (r *runner) writeAll(ctx context.Context) {
+	defer close(r.written)
+	for range r.writes {
+		if r.writeErr = r.commit(ctx); r.writeErr != nil {
+			return
+		}
+		r.views.committed(r.write.checkpoint)
+		r.idle <- struct{}{}
+	}
+}
+
+// commit commits the write, again and again while there is no space.
+func (r *runner) commit(ctx context.Context) error {
+	for retry := newRetry(); ; {
+		err := r.views.store.Commit(r.write.rows)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrPaused) {
+			return fmt.Errorf("writing the views of size %d: %w", r.write.checkpoint.size, err)
+		}
+		if !r.views.waitFor(ctx, &r.views.storeAway, err, retry) {
+			return ctx.Err()
+		}
+	}
+}
+
+// decode decodes chunks until there are no more.
+func (r *runner) decode() {
+	for c := range r.work {
+		c.events = make([]event, len(c.lines))
+		for i, line := range c.lines {
+			c.events[i] = decode(line, c.first+uint64(i))
+		}
+		close(c.done)
+	}
+}
+
+// read follows the log from a checkpoint on, until ctx ends or the log is damaged or closed.
+func (r *runner) read(ctx context.Context, from checkpoint) {
+	defer close(r.work)
+	defer close(r.ordered)
+	next, after := from.size, from.position
+	retry := newRetry()
+	for {
+		err := r.readHead(ctx)
+		if err == nil {
+			var read bool
+			if read, err = r.follow(ctx, &next, &after); read {
+				retry = newRetry()
+			}
+		}
+		if ctx.Err() != nil {
+			r.readErr = ctx.Err()
+			return
+		}
+		if isFinal(err) || !r.views.waitFor(ctx, &r.views.logAway, err, retry) {
+			r.readErr = fmt.Errorf("the log behind event %d: %w", next, err)
+			return
+		}
+	}
+}
+
+func isFinal(err error) bool {
+	return errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrUnsupported) || errors.Is(err, domain.ErrClosed)
+}
+
+func (r *runner) readHead(ctx context.Context) error {
+	head, err := r.views.log.Head(ctx)
+	if err == nil {
+		r.views.started(head)
+	}
+	return err
+}
+
+// follow reads on from the event next, behind the position after, and moves both. It reports whether it read any.
+func (r *runner) follow(ctx context.Context, next *uint64, after *domain.Position) (read bool, err error) {
+	for events, err := range r.views.log.Follow(ctx, *after) {
+		if err != nil {
+			return read, err
+		}
+		for len(events) > 0 {
+			n := 0
+			for size := 0; n < len(events) && n < chunkEvents && size < chunkBytes; n++ {
+				size += len(events[n].Canonical)
+				if events[n].Position.Compare(*after) <= 0 {
+					return read, fmt.Errorf("position %s comes behind %s: %w", events[n].Position, *after, domain.ErrCorrupt)
+				}
+				*after = events[n].Position
+			}
+			c := &chunk{lines: events[:n], first: *next, done: make(chan struct{})}
+			if err := r.send(ctx, c); err != nil {
+				return read, err
+			}
+			*next += uint64(n)
+			events, read = events[n:], true
+		}
+		r.views.seen(*after)
+	}
+	return read, nil
+}
+
+// send sends a chunk to the decoders first: one that the fold gets will be decoded.
+func (r *runner) send(ctx context.Context, c *chunk) error {
+	for _, to := range []chan *chunk{r.work, r.ordered} {
+		select {
+		case to <- c:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// retry is the wait before the next try.
+type retry struct{ wait time.Duration }
+
+func newRetry() *retry { return &retry{firstRetry} }
+
+// sleep waits, longer from time to time. It reports false where ctx ended.
+func (r *retry) sleep(ctx context.Context) bool {
+	timer := time.NewTimer(r.wait/2 + rand.N(r.wait))
+	defer timer.Stop()
+	r.wait = min(2*r.wait, lastRetry)
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

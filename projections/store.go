@@ -1,0 +1,41 @@
+package projections
+
+import (
+	"errors"
+	"iter"
+)
+
+// ErrPaused: the store takes no writes for now, for want of space. Nothing was written, and the same commit may be tried
+// again; reads are answered.
+var ErrPaused = errors.New("the views take no writes now")
+
+// Row is one key with its value. In a commit a nil Value removes the key; an empty one is a value.
+type Row struct{ Key, Value []byte }
+
+// Reader reads the rows of a store. It is safe for any number of goroutines.
+type Reader interface {
+	// Get appends the value of key to dst, and reports whether there is one.
+	Get(key, dst []byte) (value []byte, found bool, err error)
+	// Scan yields the rows with from <= key < to, a nil to being the end, in the order of their keys. A row's bytes hold until the next one. It
+	// ends after the first error, and never early without one.
+	Scan(from, to []byte) iter.Seq2[Row, error]
+}
+
+// StoreSnapshot is what a store held at one moment between two commits. It must be closed, before its store is.
+type StoreSnapshot interface {
+	Reader
+	Close() error
+}
+
+// Store is the port to what keeps the views. Reading it sees what was committed last.
+type Store interface {
+	Reader
+	// Snapshot returns what is committed now.
+	Snapshot() StoreSnapshot
+	// Commit writes all rows or none, also across a crash; their keys ascend. It need not be durable when it returns, but
+	// what survives a crash is what the first commits left, whole, up to some commit. The rows' bytes are not kept. An
+	// error that is ErrPaused wrote nothing. There is one Commit or Wipe at a time.
+	Commit(rows []Row) error
+	// Wipe removes every row, durably, all or none.
+	Wipe() error
+}
