@@ -138,16 +138,19 @@ func (d *decision) read() ([]*Event, *Rejection) {
 	if !d.post.exists() {
 		return nil, d.unknownPost()
 	}
-	t, rej := d.tariff()
-	if rej != nil {
-		return nil, rej
-	}
 	e := d.event()
 	e.Author, e.TimeToReadSeconds, e.SecondsRead = d.post.author, d.post.timeToRead, d.SecondsRead
 	reading := d.own.(*readingState)
-	price(e, t, reading.idleReason(e, t))
+	t, rej := d.tariff()
+	if rej == nil {
+		price(e, t, reading.idleReason(e, t))
+	}
+	// Without a tariff a read moves nothing either, and too_many comes before no_tariff.
 	if len(e.Postings) == 0 && reading.idle >= maxIdleReads {
 		return nil, reject(CodeTooMany, "", "%d reads that moved nothing are recorded for this account under this post", reading.idle)
+	}
+	if rej != nil {
+		return nil, rej
 	}
 	return []*Event{e}, nil
 }

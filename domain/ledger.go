@@ -222,7 +222,7 @@ func (l *Ledger) readTariffs(ctx context.Context, s tariffState) (tariffState, e
 func (l *Ledger) Ready(ctx context.Context) error {
 	ts, err := l.Tariffs(ctx)
 	if err == nil && len(ts) == 0 {
-		err = errors.New("the log has no tariff yet")
+		err = errNotStarted
 	}
 	return err
 }
@@ -232,6 +232,9 @@ func (l *Ledger) PublishTariff(ctx context.Context, t Tariff, by string) Outcome
 	o := Outcome{Message: tariffMessage(t.Version)}
 	for range maxAttempts {
 		known, err := l.tariffs(ctx, 0)
+		if err == nil && len(known) == 0 {
+			err = errNotStarted
+		}
 		if err != nil {
 			return o.failed(err)
 		}

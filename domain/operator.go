@@ -64,10 +64,10 @@ func (r request) reverse(stream []*Event) (fresh, recorded *Event, _ *Rejection)
 		}
 	}
 	switch {
-	case target.Type.Parties() == nil || len(target.Postings) == 0:
-		return nil, nil, reject(CodeNotReversible, "event_id", "the event moved nothing that an operator could take back")
 	case h.ended || h.reversed:
 		return nil, nil, reject(CodeAlreadyReversed, "event_id", "the postings of the event were taken back before")
+	case target.Type.Parties() == nil || len(target.Postings) == 0:
+		return nil, nil, reject(CodeNotReversible, "event_id", "the event moved nothing that an operator could take back")
 	}
 	base := target
 	if h.reinstated != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 )
 
 // ParseEngagements reads CloudEvents in structured mode like ParseEngagement, on all processors.
@@ -57,34 +58,27 @@ type task struct {
 func (l *Ledger) Record(ctx context.Context, engagements []Received) []Outcome {
 	outcomes := make([]Outcome, len(engagements))
 	tasks := make([]task, len(engagements))
-	ts, err := l.Tariffs(ctx)
-	if err == nil && len(ts) == 0 {
-		err = errors.New("the log has no tariff: it was not started")
-	}
 	for i := range engagements {
 		t := &tasks[i]
 		*t = task{Received: &engagements[i], outcome: &outcomes[i], atLeast: NoStream}
 		outcomes[i].Message = t.Message
-		switch {
-		case t.Rejection != nil:
+		if t.Rejection != nil {
 			t.finish(outcomes[i].rejected(t.Rejection))
-		case err != nil:
-			t.finish(outcomes[i].failed(err))
-		default:
+		} else {
 			t.own, t.about = t.places()
 		}
 	}
 	failed := map[Stream]string{}
 	for _, wave := range waves(tasks) {
-		l.recordWave(ctx, ts, wave, failed)
+		l.recordWave(ctx, wave, failed)
 	}
 	return outcomes
 }
 
 func (t *task) finish(o Outcome) { *t.outcome, t.done = o, true }
 
-// waves groups the tasks that are not done: none of a wave reads what another one of it, or a later one, writes; and
-// none writes what an earlier one still has to read in a later wave.
+// waves groups the tasks that are not done: none of a wave reads what another one of it writes, also where it has to
+// read again after a lost race; and none writes what an earlier one still has to read in a later wave.
 func waves(tasks []task) (waves [][]*task) {
 	written := map[Stream]int{}
 	read := map[Stream]int{}
@@ -94,11 +88,11 @@ func waves(tasks []task) (waves [][]*task) {
 		if t.done {
 			continue
 		}
-		// The maps hold the first wave that may build on a write, and the last one that reads.
+		// The maps hold the first wave that may build on a write, and the first one that may write what was read.
 		n := max(written[t.own], written[t.about], messages[t.Message], read[t.own])
 		written[t.own], messages[t.Message] = n+1, n+1
 		if t.about != "" {
-			read[t.about] = max(read[t.about], n)
+			read[t.about] = max(read[t.about], n+1)
 		}
 		if n == len(waves) {
 			waves = append(waves, nil)
@@ -110,12 +104,12 @@ func waves(tasks []task) (waves [][]*task) {
 
 // recordWave decides and appends the tasks of one wave, those that lose a race again. failed names the streams on which
 // an earlier engagement of the batch failed: what builds on it cannot be decided.
-func (l *Ledger) recordWave(ctx context.Context, ts Tariffs, wave []*task, failed map[Stream]string) {
+func (l *Ledger) recordWave(ctx context.Context, wave []*task, failed map[Stream]string) {
 	all := wave
 	failDependents(wave, failed)
 	for attempt := range maxAttempts {
 		wave = open(wave)
-		inParallel(len(wave), func(i int) { l.decide(ctx, ts, wave[i]) })
+		l.decideWave(ctx, wave)
 		l.appendWave(ctx, open(wave))
 		if wave = open(wave); len(wave) == 0 {
 			break
@@ -158,9 +152,28 @@ func open(tasks []*task) (open []*task) {
 	return open
 }
 
+// decideWave decides the tasks as of one moment. The moment is read before the tariffs are found to be fresh, and again
+// for each wave and each attempt: what an earlier one waited for may have taken longer than a third of the lead.
+func (l *Ledger) decideWave(ctx context.Context, wave []*task) {
+	now := l.now()
+	ts, err := l.Tariffs(ctx)
+	if err == nil && len(ts) == 0 {
+		err = errNotStarted
+	}
+	inParallel(len(wave), func(i int) {
+		if err != nil {
+			wave[i].finish(wave[i].outcome.failed(err))
+			return
+		}
+		l.decide(ctx, now, ts, wave[i])
+	})
+}
+
+var errNotStarted = errors.New("the log has no tariff: it was not started")
+
 // decide gives the task the append that it comes to, or its outcome.
-func (l *Ledger) decide(ctx context.Context, ts Tariffs, t *task) {
-	f := facts{now: l.now(), tariffs: ts, id: NewEventID(t.Message, t.own)}
+func (l *Ledger) decide(ctx context.Context, now time.Time, ts Tariffs, t *task) {
+	f := facts{now: now, tariffs: ts, id: NewEventID(t.Message, t.own)}
 	var err error
 	if f.own, err = l.load(ctx, t.own, t.atLeast); err != nil {
 		t.finish(t.outcome.failed(err))
@@ -193,7 +206,7 @@ func (l *Ledger) decide(ctx context.Context, ts Tariffs, t *task) {
 	switch {
 	case errors.Is(err, errRecordedMeanwhile):
 		t.atLeast = f.own.seen().last() + 1
-		l.decide(ctx, ts, t)
+		l.decide(ctx, now, ts, t)
 	case err != nil:
 		t.finish(t.outcome.failed(err))
 	case rej != nil:
