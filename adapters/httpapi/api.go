@@ -1,0 +1,116 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// Config is what an API serves.
+type Config struct {
+	// Ledger takes engagements. It must have been started.
+	Ledger *domain.Ledger
+	// Views answer reads. Somebody else runs them.
+	Views *projections.Views
+	// Log is the log that the ledger appends to and the views follow.
+	Log domain.EventLog
+	// Writable says why the log takes no appends now, nil if it does. Nil for a log that cannot tell.
+	Writable func() error
+	// LoopbackOnly refuses requests whose Host is no loopback name: for a service that listens on a loopback address and
+	// asks nobody who they are, so that no foreign page reaches it by a rebound name.
+	LoopbackOnly bool
+	// Logger is told of requests that failed by the service's fault; nil for slog.Default.
+	Logger *slog.Logger
+}
+
+// API is the HTTP API, an http.Handler. It is safe for any number of goroutines.
+type API struct {
+	Config
+	router *mux.Router
+	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
+	patience, operatorPatience time.Duration
+	// draining ends when Drain is called.
+	draining context.Context
+	drain    context.CancelFunc
+}
+
+// Limits of how long a request waits for the views.
+const (
+	maxWait         = 10 * time.Second
+	maxOperatorWait = 3 * time.Second
+)
+
+// handler serves a route. Its error is answered by API.fail.
+type handler func(a *API, w http.ResponseWriter, r *http.Request) error
+
+// routes are all routes, in the order in which a request is compared with them: the busiest first. A route for GET is
+// one for HEAD.
+var routes = []struct {
+	method, path string
+	handler      handler
+}{
+	{http.MethodPost, "/v1/events", (*API).postEvents},
+	{http.MethodGet, "/v1/posts/{post}/pnl", (*API).getPostStatement},
+	{http.MethodGet, "/v1/posts/{post}", (*API).getPost},
+	{http.MethodGet, "/v1/statements", (*API).getStatements},
+	{http.MethodGet, "/v1/accounts/{account}/pnl", (*API).getAccountStatement},
+	{http.MethodGet, "/v1/pnl", (*API).getPlatformStatement},
+	{http.MethodGet, "/v1/events", (*API).findMessage},
+	{http.MethodGet, "/v1/events/{event}", (*API).getEvent},
+	{http.MethodGet, "/v1/log", (*API).getLog},
+	{http.MethodGet, "/v1/tariffs", (*API).getTariffs},
+	{http.MethodPost, "/v1/tariffs", (*API).postTariff},
+	{http.MethodGet, "/v1/tariffs/{version}", (*API).getTariff},
+	{http.MethodPost, "/v1/reversals", (*API).postReversal},
+	{http.MethodPost, "/v1/reinstatements", (*API).postReinstatement},
+	{http.MethodGet, "/livez", (*API).getLiveness},
+	{http.MethodGet, "/readyz", (*API).getReadiness},
+	{http.MethodGet, "/openapi.yaml", (*API).getOpenAPI},
+}
+
+// New returns the API of a ledger.
+func New(cfg Config) *API {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Writable == nil {
+		cfg.Writable = func() error { return nil }
+	}
+	a := &API{Config: cfg, router: mux.NewRouter(), patience: maxWait, operatorPatience: maxOperatorWait}
+	a.draining, a.drain = context.WithCancel(context.Background())
+	// An identifier may be percent-encoded; a slash in one must not become the path's own. Nothing is redirected.
+	a.router.UseEncodedPath().SkipClean(true)
+	for _, route := range routes {
+		methods := []string{route.method}
+		if route.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		a.router.HandleFunc(route.path, a.answering(route.handler)).Methods(methods...)
+	}
+	a.router.NotFoundHandler = a.answering((*API).notFound)
+	a.router.MethodNotAllowedHandler = a.answering((*API).otherMethod)
+	return a
+}
+
+// Router returns the router, for routes that others add before the API serves. Their requests pass what the API's own
+// pass: who may ask, and the answer to a panic.
+func (a *API) Router() *mux.Router { return a.router }
+
+// answering makes an http.HandlerFunc of a handler.
+func (a *API) answering(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(a, w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}
+
+func (a *API) notFound(http.ResponseWriter, *http.Request) error {
+	return problemf(codeNotFound, "", "there is no such path")
+}

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// getEvent serves GET /v1/events/{event}: an event and its place.
+func (a *API) getEvent(w http.ResponseWriter, r *http.Request) error {
+	text, err := pathText(r, "event")
+	if err != nil {
+		return err
+	}
+	id, err := domain.ParseEventID(text)
+	if err != nil {
+		return problemf(codeBadRequest, "event", "%v", err)
+	}
+	values, err := query(r, paramMinPosition)
+	if err != nil {
+		return err
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		place, found, err := s.Event(id)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, field: "event", detail: fmt.Sprintf("there is no event %s", id)}
+		}
+		return a.appendPlaced(r.Context(), dst, place)
+	})
+}
+
+// findMessage serves GET /v1/events?source=&id=: what became of a message.
+func (a *API) findMessage(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, paramMinPosition, param{name: "source"}, param{name: "id"})
+	if err != nil {
+		return err
+	}
+	m := domain.Message{Source: values.Get("source"), ID: values.Get("id")}
+	if err := checkText("source", m.Source, domain.MaxSourceBytes); err != nil {
+		return err
+	}
+	if err := checkText("id", m.ID, domain.MaxMessageIDBytes); err != nil {
+		return err
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		places, err := s.Places(m)
+		if err != nil {
+			return nil, err
+		}
+		if len(places) == 0 {
+			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, detail: "nothing is recorded of this message"}
+		}
+		dst = append(dst, `{"events":[`...)
+		for i, place := range places {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = a.appendPlaced(r.Context(), dst, place); err != nil {
+				return nil, err
+			}
+		}
+		return append(dst, `]}`...), nil
+	})
+}
+
+func checkText(field, text string, most int) error {
+	if text == "" || len(text) > most || !utf8.ValidString(text) {
+		return problemf(codeBadRequest, field, "must be there, with 1 to %d bytes of UTF-8", most)
+	}
+	return nil
+}
+
+// appendPlaced appends an event with its place: its line as the log holds it, which is JSON.
+func (a *API) appendPlaced(ctx context.Context, dst []byte, p projections.Place) ([]byte, error) {
+	line, err := a.line(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("event %d: %w", p.Index, err)
+	}
+	dst = strconv.AppendUint(append(dst, `{"index":`...), p.Index, 10)
+	dst = appendText(append(dst, `,"position":`...), p.Position.String())
+	dst = append(dst, `,"event":`...)
+	dst = append(dst, line...)
+	return append(dst, '}'), nil
+}
+
+// line reads an event's line from the log.
+func (a *API) line(ctx context.Context, p projections.Place) ([]byte, error) {
+	for event, err := range a.Log.ReadStream(ctx, p.Stream, p.Revision) {
+		return event.Canonical, err
+	}
+	return nil, fmt.Errorf("stream %s has no revision %d: %w", p.Stream, p.Revision, domain.ErrCorrupt)
+}

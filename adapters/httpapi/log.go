@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// getLog serves GET /v1/log: the canonical lines from an index on, to the log's end or on and on.
+func (a *API) getLog(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, paramMinPosition, param{name: "from"}, param{name: "follow"})
+	if err != nil {
+		return err
+	}
+	var from uint64
+	if text := values.Get("from"); values.Has("from") {
+		from, err = strconv.ParseUint(text, 10, 64)
+		if err != nil || from > domain.MaxInteger || strconv.FormatUint(from, 10) != text {
+			return problemf(codeBadRequest, "from", "%.60q is not an index", text)
+		}
+	}
+	follow := values.Get("follow") == "true"
+	if values.Has("follow") && !follow && values.Get("follow") != "false" {
+		return problemf(codeBadRequest, "follow", "must be true or false")
+	}
+	s, err := a.snapshot(w, r, values)
+	if err != nil {
+		return err
+	}
+	after, skip, err := start(s, from)
+	s.Close()
+	if err != nil {
+		return err
+	}
+	w.Header()["Content-Type"] = typeNDJSON
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	return a.writeLog(w, r, after, skip, follow)
+}
+
+// start returns the position behind which the event of an index is found when skip others are left out. Where the views
+// do not go that far it is their own: what the log has beyond is counted off.
+func start(s *projections.Snapshot, from uint64) (after domain.Position, skip uint64, err error) {
+	switch {
+	case from == 0:
+		return domain.Position{}, 0, nil
+	case from > s.Size():
+		return s.Position(), from - s.Size(), nil
+	}
+	place, err := s.Place(from - 1)
+	return place.Position, 0, err
+}
+
+func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Position, skip uint64, follow bool) error {
+	rc := http.NewResponseController(w)
+	// However long the log is: its reader sets the pace.
+	_ = rc.SetWriteDeadline(time.Time{})
+	ctx := r.Context()
+	read := a.Log.Read
+	if follow {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(a.draining, cancel)()
+		read = a.Log.Follow
+		// The headers go out now, whenever the first event comes.
+		if err := rc.Flush(); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+	}
+	err := writeLines(w, rc, read(ctx, after), skip)
+	if follow && a.draining.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func writeLines(w http.ResponseWriter, rc *http.ResponseController, batches iter.Seq2[[]domain.LogEvent, error], skip uint64) error {
+	var lines []byte
+	for events, err := range batches {
+		if err != nil {
+			return err
+		}
+		skipped := min(skip, uint64(len(events)))
+		skip -= skipped
+		lines = lines[:0]
+		for _, event := range events[skipped:] {
+			lines = append(append(lines, event.Canonical...), '\n')
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if _, err := w.Write(lines); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+		if err := rc.Flush(); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+	}
+	return nil
+}

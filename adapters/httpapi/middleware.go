@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// response is the writer of one answer, which knows whether the answer has begun.
+type response struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (w *response) WriteHeader(status int) {
+	w.begun = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError begins the answer too.
+func (w *response) FlushError() error {
+	w.begun = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Headers that many answers share. They are never changed.
+var (
+	anyOrigin      = []string{"*"}
+	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Retry-After"}
+	noSniff        = []string{"nosniff"}
+)
+
+// ServeHTTP serves a request: who may ask, the route, and the answer to a panic.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	res := &response{ResponseWriter: w}
+	defer a.recover(res, r)
+	h := w.Header()
+	h["X-Content-Type-Options"] = noSniff
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		h["Access-Control-Allow-Origin"] = anyOrigin
+		h["Access-Control-Expose-Headers"] = exposedHeaders
+	}
+	if a.LoopbackOnly && !isLoopbackName(r.Host) {
+		a.fail(res, r, problemf(codeMisdirected, "", "%.80q is no loopback name, and the service answers only to those", r.Host))
+		return
+	}
+	a.router.ServeHTTP(res, r)
+}
+
+// recover answers a panic of a handler with 500, or cuts an answer that has begun.
+func (a *API) recover(w *response, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	a.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+}
+
+// isLoopbackName reports whether a Host header names this machine: localhost, 127.0.0.0/8 or [::1], with any port.
+func isLoopbackName(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		name = host[1 : len(host)-1]
+	}
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.IsLoopback() && addr.Zone() == ""
+}
+
+// otherMethod answers a method that the path does not have: OPTIONS with the methods that it has, and a preflight of a
+// read with leave for any origin; anything else with 405. A write is never given leave.
+func (a *API) otherMethod(w http.ResponseWriter, r *http.Request) error {
+	allowed := a.methods(r)
+	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+	if r.Method != http.MethodOptions {
+		return problemf(codeMethodNotAllowed, "", "the path takes %s", strings.Join(allowed, ", "))
+	}
+	asked := r.Header.Get("Access-Control-Request-Method")
+	if allowed[0] == http.MethodGet && (asked == http.MethodGet || asked == http.MethodHead) {
+		w.Header()["Access-Control-Allow-Origin"] = anyOrigin
+		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+		w.Header().Set("Access-Control-Allow-Headers", "If-None-Match")
+		w.Header().Set("Access-Control-Max-Age", "86400")
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// methods returns the methods that a path takes, those of a read first; never none, for the path is known.
+func (a *API) methods(r *http.Request) (methods []string) {
+	probe := *r
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		probe.Method = method
+		if match := (mux.RouteMatch{}); a.router.Match(&probe, &match) && match.MatchErr == nil {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}

@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Bounds of what is unanswered of one stream, in lines and chunks.
+const (
+	// chunkLines is the most that the reader hands over at once.
+	chunkLines = 500
+	// queuedChunks stand between the reader and Record.
+	queuedChunks = 8
+	// batchLines is how many lines a Record call waits for no more of.
+	batchLines = 1_000
+)
+
+// recordLines records engagements line by line and answers each while more are being sent. The package documentation
+// draws how.
+func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
+	if a.draining.Err() != nil {
+		return errDraining
+	}
+	rc := http.NewResponseController(w)
+	// HTTP/2 is always full duplex and may not know the question.
+	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
+		return err
+	}
+	// A stream has no end that it must come to.
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Time{})
+	stopReading := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
+	defer context.AfterFunc(a.draining, stopReading)()
+
+	h := w.Header()
+	h["Content-Type"] = typeNDJSON
+	h["Cache-Control"] = noStore
+	// The client may wait for the headers before it sends. But where it waits for 100 Continue, the first read sends that,
+	// and only as long as there are no headers.
+	if r.Header.Get("Expect") == "" {
+		if err := rc.Flush(); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+	}
+	arrived := make(chan chunk, queuedChunks)
+	go func() {
+		defer close(arrived)
+		lines := lineReader{from: r.Body}
+		lines.chunks(func(c chunk) { arrived <- c })
+	}()
+	err := a.answerLines(w, rc, context.WithoutCancel(r.Context()), arrived)
+	if err != nil {
+		// The reader must end before the handler does. What it still has nobody waits for.
+		stopReading()
+		for range arrived {
+		}
+	}
+	return err
+}
+
+// answerLines records what arrives and answers it, in order, until arrived is closed or the client reads no more.
+func (a *API) answerLines(w http.ResponseWriter, rc *http.ResponseController, ctx context.Context, arrived <-chan chunk) error {
+	var answer []byte
+	for c := range arrived {
+		c = gather(c, arrived)
+		outcomes := a.Ledger.Record(ctx, c.engagements)
+		answer = answer[:0]
+		for i := range outcomes {
+			answer = append(outcomes[i].AppendJSON(answer, "line", c.lines[i]), '\n')
+		}
+		if _, err := w.Write(answer); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+		if err := rc.Flush(); err != nil {
+			return fmt.Errorf("%w: %w", errClientGone, err)
+		}
+	}
+	return nil
+}
+
+// gather adds to a chunk what else has arrived, without waiting.
+func gather(c chunk, arrived <-chan chunk) chunk {
+	for len(c.lines) < batchLines {
+		select {
+		case more, open := <-arrived:
+			if !open {
+				return c
+			}
+			c.engagements = append(c.engagements, more.engagements...)
+			c.lines = append(c.lines, more.lines...)
+		default:
+			return c
+		}
+	}
+	return c
+}
