@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// block is a statement as a page shows it (DESIGN section 1).
+type block struct {
+	// Statement gives the twelve lines.
+	Statement *domain.Statement
+	// Post is the post that the statement is of, nil where it is of none.
+	Post *projections.Post
+	// Reader is whose read-to-earn box it is, "" for that of all readers; Reading is the box of one reader.
+	Reader  string
+	Reading *domain.Reading
+	// Tariff is the one in force, nil where there is none.
+	Tariff *domain.Tariff
+}
+
+// blockWidth is the width of a line with its amount.
+const blockWidth = 48
+
+// write writes the block as text.
+func (b *block) write(out io.Writer) error {
+	profit, loss, total, err := b.Statement.Sums.Subtotals()
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	b.writeTitle(&text)
+	b.writeReading(&text)
+	name := b.scopeName()
+	b.writeSide(&text, domain.ProfitSide, name+" Profit", "Profit Subtotal, Twei", profit)
+	b.writeSide(&text, domain.LossSide, name+" Loss", "Loss Subtotal, Twei", loss)
+	row(&text, "Total Twei Earned", total.String())
+	b.writeScopeMembers(&text)
+	b.writePrices(&text)
+	_, err = io.WriteString(out, text.String())
+	return err
+}
+
+// scopeName says what the statement is of.
+func (b *block) scopeName() string {
+	switch scope := b.Statement.Scope; {
+	case scope.PostID != "":
+		return "Post"
+	case scope.AccountID != "":
+		return "Account"
+	}
+	return "Platform"
+}
+
+func (b *block) writeTitle(text *strings.Builder) {
+	if b.Post == nil {
+		fmt.Fprintf(text, "%s\n\n", strings.TrimSpace("Statement of "+cmp.Or(b.Statement.Scope.AccountID, "the platform")))
+		return
+	}
+	fmt.Fprintf(text, "%s\nby %s, %s\n", b.Post.Title, b.Post.Author, date(b.Post.PublishedAt))
+	if account := b.Statement.Scope.AccountID; account != "" {
+		fmt.Fprintf(text, "What %s earned here\n", account)
+	}
+	text.WriteByte('\n')
+}
+
+// writeReading writes the read-to-earn box, which stands outside both subtotals.
+func (b *block) writeReading(text *strings.Builder) {
+	if b.Reading == nil {
+		heading(text, "Read-to-Earn")
+		if b.Post != nil {
+			row(text, "  Time to Read", duration(b.Post.TimeToReadSeconds))
+		}
+		row(text, "  Earned by reading, Twei", b.Statement.Sums.Of(domain.ReadToEarn).String())
+		row(text, "  Rewarded reads", fmt.Sprint(b.Statement.RewardedReads))
+		text.WriteByte('\n')
+		return
+	}
+	heading(text, "Read-to-Earn, as "+b.Reader+" sees it")
+	row(text, "  Time to Read", duration(b.Reading.TimeToReadSeconds))
+	row(text, "  You earned", b.Reading.Earned.String()+" "+domain.Unit)
+	row(text, "  Date", date(b.Reading.Date))
+	text.WriteByte('\n')
+}
+
+func (b *block) writeSide(text *strings.Builder, side domain.LineSide, name, subtotalName string, subtotal domain.Twei) {
+	heading(text, name)
+	for l := domain.EarnedForPluses; l.Valid(); l++ {
+		if l.Side() == side {
+			row(text, "  "+l.Label(), b.Statement.Sums.Of(l).String())
+		}
+	}
+	row(text, subtotalName, subtotal.String())
+	text.WriteByte('\n')
+}
+
+// writeScopeMembers writes what only the statements of some scopes have.
+func (b *block) writeScopeMembers(text *strings.Builder) {
+	if b.Statement.Scope.PostID != "" {
+		return
+	}
+	if balance, err := b.Statement.Balance(); err == nil {
+		row(text, "Balance with reading, Twei", balance.String())
+	}
+}
+
+// writePrices writes what the tariff says of buying reports and of commenting.
+func (b *block) writePrices(text *strings.Builder) {
+	if b.Tariff == nil {
+		return
+	}
+	text.WriteByte('\n')
+	if price, ok := reportPrice(b.Tariff); ok {
+		fmt.Fprintf(text, "Price for report instance: %s %s\n", price, domain.Unit)
+	}
+	fmt.Fprintf(text, "Comment-to-Earn: Available from LVL %d\n", b.Tariff.CommentMinLevel)
+}
+
+// reportPrice returns what a report costs its buyer.
+func reportPrice(t *domain.Tariff) (price domain.Twei, ok bool) {
+	for i := range t.Rows {
+		if r := &t.Rows[i]; r.Engagement == domain.PnLReportIssued && r.Debit.Line == domain.PnLReports {
+			sum, err := price.Add(r.Amount)
+			if err != nil {
+				return price, false
+			}
+			price = sum
+		}
+	}
+	return price, true
+}
+
+func heading(text *strings.Builder, name string) { fmt.Fprintf(text, "%s\n", name) }
+
+// row writes a label, and a value at the right.
+func row(text *strings.Builder, label, value string) {
+	fmt.Fprintf(text, "%s %*s\n", label, max(blockWidth-len(label)-1, len(value)), value)
+}
+
+// date writes a day as a page does, in UTC; "-" where there is none.
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2 January 2006")
+}
+
+// duration writes seconds as a page does; "-" where there are none.
+func duration(seconds uint64) string {
+	switch minutes := seconds / 60; {
+	case seconds == 0:
+		return "-"
+	case minutes == 0:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds%60 == 0:
+		return fmt.Sprintf("%d min", minutes)
+	default:
+		return fmt.Sprintf("%d min %d s", minutes, seconds%60)
+	}
+}

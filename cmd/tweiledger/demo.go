@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/tweiledger/tweiledger/adapters/workload"
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// demoCommand shows the sample article.
+type demoCommand struct {
+	Data   string `placeholder:"DIR" help:"Folder to keep the demo in; without it a temporary one, removed at the end."`
+	Listen string `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
+	Tariff string `placeholder:"FILE" help:"Tariff's YAML file instead of the default tariff."`
+	Once   bool   `help:"Stop after printing, without serving."`
+}
+
+// Help is the command's help beyond its flags.
+func (*demoCommand) Help() string {
+	return `Sends the engagements of a sample article to the API, prints its statement as one of its readers sees it, and then serves it. With --data the demo is kept and can be started again; a folder that holds another ledger is refused.
+
+Examples:
+
+    tweiledger demo
+    tweiledger demo --once
+    tweiledger demo --data demo --listen 127.0.0.1:9000
+`
+}
+
+// Run runs the command.
+func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
+	if err := checkLoopback(cmd.Listen); err != nil {
+		return err
+	}
+	tariffs, err := readTariffs(cmd.Tariff)
+	if err != nil {
+		return err
+	}
+	dir := cmd.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "tweiledger-demo-"); err != nil {
+			return fmt.Errorf("making a folder for the demo: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	s, err := openService(ctx, dir, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := refuseOtherLedger(ctx, s, dir); err != nil {
+		return err
+	}
+	if err := s.ledger.Start(ctx, tariffs); err != nil {
+		return err
+	}
+	return cmd.show(ctx, c, s)
+}
+
+// refuseOtherLedger keeps the sample out of a ledger that is somebody's: the log is empty, or holds the sample.
+func refuseOtherLedger(ctx context.Context, s *service, dir string) error {
+	head, err := s.log.Head(ctx)
+	if err != nil || head.IsStart() {
+		return err
+	}
+	first := domain.ParseEngagement(workload.Article()[0])
+	_, found, err := s.log.FindMessage(ctx, first.Message)
+	if err == nil && !found {
+		err = s.onlyTariffs(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("folder %s: %w", dir, err)
+	}
+	return nil
+}
+
+// errOtherLedger: a log holds other engagements than the demo's.
+var errOtherLedger = &usageError{"it holds a ledger that is not the demo's", "give --data another folder, or serve this one with tweiledger serve"}
+
+// onlyTariffs returns errOtherLedger if the log holds more than tariffs, with which a demo begins.
+func (s *service) onlyTariffs(ctx context.Context) error {
+	for events, err := range s.log.Read(ctx, domain.Position{}) {
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			e, err := domain.DecodeEvent(events[i].Canonical)
+			if err != nil {
+				return err
+			}
+			if e.Type != domain.TariffPublished {
+				return errOtherLedger
+			}
+		}
+	}
+	return nil
+}
+
+// show serves, sends the article, prints what the page shows, and goes on serving.
+func (cmd *demoCommand) show(ctx context.Context, c console, s *service) error {
+	address := cmd.Listen
+	if cmd.Once {
+		address = "127.0.0.1:0"
+	}
+	listener, err := listenLoopback(address)
+	if err != nil {
+		return err
+	}
+	srv := startServer(s, listener)
+	err = cmd.send(ctx, c, s, srv)
+	if err == nil && !cmd.Once {
+		s.untilDone(ctx, c, srv)
+	}
+	return errors.Join(err, srv.Close())
+}
+
+// send sends the article to the API and prints its block and what to try.
+func (cmd *demoCommand) send(ctx context.Context, c console, s *service, srv *server) error {
+	api, err := newClient(srv.origin)
+	if err != nil {
+		return err
+	}
+	defer api.close()
+	answers, err := api.record(ctx, workload.Article())
+	if err != nil {
+		return fmt.Errorf("sending the sample article: %w", err)
+	}
+	for i := range answers {
+		if !answers[i].done() {
+			return fmt.Errorf("the sample's engagement %d was not recorded: %s", i+1, answers[i].why())
+		}
+	}
+	if err := s.caughtUp(ctx, c); err != nil {
+		return err
+	}
+	b, err := readDemoBlock(ctx, api)
+	if err != nil {
+		return err
+	}
+	if err := b.write(c.out); err != nil {
+		return err
+	}
+	cmd.writeHints(c, srv.origin)
+	return nil
+}
+
+// readDemoBlock reads the article's statement with the box of its reader.
+func readDemoBlock(ctx context.Context, api *client) (*block, error) {
+	article := domain.Scope{PostID: workload.ArticlePost}
+	b, err := readBlock(ctx, api, article)
+	if err != nil {
+		return nil, err
+	}
+	own, err := readStatement(ctx, api, domain.Scope{PostID: article.PostID, AccountID: workload.ArticleReader})
+	if err != nil {
+		return nil, err
+	}
+	b.Reader, b.Reading = workload.ArticleReader, own.Reading
+	return b, nil
+}
+
+// writeHints prints where the statement is, and three commands to try.
+func (cmd *demoCommand) writeHints(c console, origin string) {
+	if cmd.Once {
+		origin = "http://" + cmd.Listen
+		fmt.Fprintf(c.out, "\nWithout --once it is served on:\n")
+	}
+	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost})
+	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader})
+	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nTry:\n", origin, path)
+	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
+	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)
+	fmt.Fprintf(c.out, "  curl -N '%s/v1/log?follow=true'\n", origin)
+}
+
+// demoLike is an engagement to try: a like of the article by one who has not reacted yet.
+const demoLike = `{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/curl","id":"1","time":"2026-01-30T09:00:00Z",` +
+	`"data":{"post_id":"` + workload.ArticlePost + `","account_id":"you"}}`

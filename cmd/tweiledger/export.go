@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// exportCommand writes the log.
+type exportCommand struct {
+	place
+	From uint64 `placeholder:"N" default:"0" help:"Index of the first event (${default} by default)."`
+}
+
+// Help is the command's help beyond its flags.
+func (*exportCommand) Help() string {
+	return `Writes one canonical line (RFC 8785) an event, in log order: the very bytes that were recorded. "verify --file" checks an export from the beginning. To go on with an older export, give the number of its lines with --from.
+
+Examples:
+
+    tweiledger export --data data > log.ndjson
+    tweiledger export --url http://127.0.0.1:8080 --from 1000 >> log.ndjson
+`
+}
+
+// Run runs the command.
+func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
+	from, err := cmd.logReader()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.close()) }()
+	bar := newBar(c.notes, "exporting", "events", -1)
+	out := bufio.NewWriterSize(c.out, 1<<16)
+	for line, err := range from.lines(ctx, cmd.From) {
+		if err != nil {
+			return errors.Join(fmt.Errorf("the export is not whole: %w", err), out.Flush())
+		}
+		// A writer that fails keeps the error for Flush.
+		_, _ = out.Write(line)
+		if err := out.WriteByte('\n'); err != nil {
+			return err
+		}
+		_ = bar.Add(1)
+	}
+	_ = bar.Exit()
+	return out.Flush()
+}

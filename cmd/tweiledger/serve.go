@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// serveCommand serves the API of a folder.
+type serveCommand struct {
+	Data    string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, made if it is not there (${default} by default)."`
+	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
+	Tariff  string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
+	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+}
+
+// Help is the command's help beyond its flags.
+func (*serveCommand) Help() string {
+	return `Serves the API of a ledger in a folder, which no other process may have open. It is open to everybody on this machine, and so listens on loopback addresses only. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
+
+SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once. However it ends, nothing that was answered "recorded" is lost.
+
+Examples:
+
+    tweiledger serve
+    tweiledger serve --data /var/lib/tweiledger --listen 127.0.0.1:9000 --tariff tariff.yaml --min-free 2GiB
+`
+}
+
+// Run runs the command.
+func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
+	if err := checkLoopback(cmd.Listen); err != nil {
+		return err
+	}
+	tariffs, err := readTariffs(cmd.Tariff)
+	if err != nil {
+		return err
+	}
+	s, err := openService(ctx, cmd.Data, cmd.MinFree)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.ledger.Start(ctx, tariffs); err != nil {
+		return err
+	}
+	listener, err := listenLoopback(cmd.Listen)
+	if err != nil {
+		return err
+	}
+	srv := startServer(s, listener)
+	slog.Info("serving", "address", srv.origin, "data", cmd.Data, "size", s.views.Status().Size,
+		"access", "open: whoever reaches this loopback address may read and write")
+	fmt.Fprintln(c.out, srv.origin)
+	s.untilDone(ctx, c, srv)
+	return srv.Close()
+}
+
+// untilDone returns when ctx ends or the server has ended, and shows meanwhile how the views are rebuilt.
+func (s *service) untilDone(ctx context.Context, c console, srv *server) {
+	showing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	shown := s.showFold(showing, c)
+	select {
+	case <-ctx.Done():
+		slog.Info("stopping", "size", s.views.Status().Size)
+	case <-srv.ended:
+	}
+	cancel()
+	<-shown
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tweiledger/tweiledger/adapters/pebblelog"
+	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// service is the embedded ledger of a folder: the log, the views that follow it, and who decides.
+type service struct {
+	log    *pebblelog.Log
+	store  *pebbleviews.Store
+	views  *projections.Views
+	ledger *domain.Ledger
+
+	// stopFolding ends the fold; folded is closed when it has ended.
+	stopFolding context.CancelFunc
+	folded      chan struct{}
+}
+
+// openService opens the ledger of a folder, which is made if it is not there, and lets the views follow the log. It
+// keeps minFree bytes of the file system free. Close it.
+func openService(ctx context.Context, dir string, minFree byteSize) (s *service, err error) {
+	if err := checkFolder(dir, false); err != nil {
+		return nil, err
+	}
+	s = &service{folded: make(chan struct{})}
+	var opened []func() error
+	defer func() {
+		for i := len(opened); err != nil && i > 0; i-- {
+			err = errors.Join(err, opened[i-1]())
+		}
+	}()
+	if s.log, err = pebblelog.Open(logFolder(dir), pebblelog.Options{MinFree: uint64(minFree)}); err != nil {
+		return nil, err
+	}
+	opened = append(opened, s.log.Close)
+	if s.store, err = pebbleviews.Open(viewsFolder(dir), pebbleviews.Options{MinFree: uint64(minFree)}); err != nil {
+		return nil, err
+	}
+	opened = append(opened, s.store.Close)
+	if s.views, err = projections.Open(ctx, s.store, s.log); err != nil {
+		return nil, err
+	}
+	s.ledger = domain.NewLedger(domain.Config{Log: s.log, Clock: time.Now, Messages: s.log, Events: s.views})
+	s.fold()
+	return s, nil
+}
+
+// fold lets the views follow the log. Where an event cannot be folded they stay as they are, and are still read.
+func (s *service) fold() {
+	if why := s.views.Status().Rebuilt; why != "" {
+		slog.Warn("views_rebuilding", "reason", why)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopFolding = stop
+	go func() {
+		defer close(s.folded)
+		if err := s.views.Run(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("fold_stopped", "error", err)
+		}
+	}()
+}
+
+// Close lets the views write what they have folded, and closes everything. No reads may be under way.
+func (s *service) Close() error {
+	s.stopFolding()
+	<-s.folded
+	return errors.Join(s.store.Close(), s.log.Close())
+}
+
+// caughtUp waits until the views hold everything that is in the log now, with a progress bar where that takes time.
+func (s *service) caughtUp(ctx context.Context, c console) error {
+	head, err := s.log.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the end of the log: %w", err)
+	}
+	showing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	shown := s.showFold(showing, c)
+	err = s.views.Wait(ctx, head)
+	cancel()
+	<-shown
+	if err != nil {
+		return fmt.Errorf("folding the log: %w", err)
+	}
+	return nil
+}
+
+// settle waits until the views hold what was recorded, and tells where they do not.
+func (s *service) settle(ctx context.Context, c console) {
+	if err := s.caughtUp(ctx, c); err != nil {
+		fmt.Fprintln(c.notes, "statements do not show everything yet:", err)
+	}
+}
+
+// showFold shows on a terminal how the views catch up, until they have or ctx ends; then it closes the channel.
+func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
+	shown := make(chan struct{})
+	if !isTerminal(c.notes) {
+		close(shown)
+		return shown
+	}
+	go func() {
+		defer close(shown)
+		bar := newBar(c.notes, "folding", "events", 1)
+		defer bar.Exit()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				status := s.views.Status()
+				if status.CaughtUp || status.Err != nil {
+					return
+				}
+				// In the embedded log a position is an index.
+				last, _ := status.Head.Numbers()
+				bar.ChangeMax64(int64(last) + 1)
+				_ = bar.Set64(int64(status.Size))
+			}
+		}
+	}()
+	return shown
+}

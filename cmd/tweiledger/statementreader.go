@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// statementReader reads statements and what stands beside them on a page.
+type statementReader interface {
+	// statement returns a statement as the route gives it. Of a post that nobody published it is an error.
+	statement(ctx context.Context, scope domain.Scope) ([]byte, error)
+	// post returns a post that was published.
+	post(ctx context.Context, id string) (*projections.Post, error)
+	// tariffs returns the versions of the tariff, none for an empty log.
+	tariffs(ctx context.Context) (domain.Tariffs, error)
+	close() error
+}
+
+// statementReader opens the place to read statements. In a folder the views are brought to the log's end, which is all
+// that is written.
+func (p *place) statementReader(ctx context.Context, c console) (statementReader, error) {
+	if p.URL != "" {
+		return newClient(p.URL)
+	}
+	if err := checkFolder(p.Data, true); err != nil {
+		return nil, err
+	}
+	s, err := openService(ctx, p.Data, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.caughtUp(ctx, c); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return folderStatements{s}, nil
+}
+
+// folderStatements reads the views of a folder.
+type folderStatements struct{ service *service }
+
+func (f folderStatements) statement(_ context.Context, scope domain.Scope) ([]byte, error) {
+	snapshot := f.service.views.Snapshot()
+	defer snapshot.Close()
+	s, err := snapshot.Statement(scope)
+	if errors.Is(err, projections.ErrUnknownPost) {
+		return nil, fmt.Errorf("no post %s was published", scope.PostID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.AppendJSON(nil)
+}
+
+func (f folderStatements) post(_ context.Context, id string) (*projections.Post, error) {
+	snapshot := f.service.views.Snapshot()
+	defer snapshot.Close()
+	post, found, err := snapshot.Post(id)
+	if err == nil && !found {
+		err = fmt.Errorf("no post %s was published", id)
+	}
+	return &post, err
+}
+
+func (f folderStatements) tariffs(ctx context.Context) (domain.Tariffs, error) {
+	return f.service.ledger.Tariffs(ctx)
+}
+
+func (f folderStatements) close() error { return f.service.Close() }
+
+func (c *client) statement(ctx context.Context, scope domain.Scope) ([]byte, error) {
+	path, query := statementRoute(scope)
+	return c.read(ctx, path, query)
+}
+
+// statementRoute returns the route of a scope's statement (DESIGN section 6).
+func statementRoute(scope domain.Scope) (path string, query url.Values) {
+	switch {
+	case scope.PostID != "" && scope.AccountID != "":
+		return "/v1/posts/" + scope.PostID + "/pnl", url.Values{"account": {scope.AccountID}}
+	case scope.PostID != "":
+		return "/v1/posts/" + scope.PostID + "/pnl", nil
+	case scope.AccountID != "":
+		return "/v1/accounts/" + scope.AccountID + "/pnl", nil
+	}
+	return "/v1/pnl", nil
+}
+
+func (c *client) post(ctx context.Context, id string) (*projections.Post, error) {
+	text, err := c.read(ctx, "/v1/posts/"+id, nil)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Post struct {
+			PostID            string    `json:"post_id"`
+			Author            string    `json:"author"`
+			Title             string    `json:"title"`
+			URL               string    `json:"url"`
+			TimeToReadSeconds uint64    `json:"time_to_read_seconds"`
+			PublishedAt       time.Time `json:"published_at"`
+			RecordedAt        time.Time `json:"recorded_at"`
+		} `json:"post"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, fmt.Errorf("reading the post: %w", err)
+	}
+	post := projections.Post(answer.Post)
+	return &post, nil
+}
