@@ -264,6 +264,12 @@ func (c *checker) checkReport(e *Event, line []byte) error {
 	if e.Size > c.index {
 		return c.differs(e, "I10", "the report is of size %d, beyond its own place", e.Size)
 	}
+	if e.Statement.Size != e.Size || e.OwnStatement.Size != e.Size {
+		return c.differs(e, "I10", "the report's statements are of other sizes than %d", e.Size)
+	}
+	if e.OccurredAt.After(e.RecordedAt.Add(tariffLeadThird)) {
+		return c.differs(e, "I14", "it occurred at %s, more than %s after it was recorded", FormatTime(e.OccurredAt), tariffLeadThird)
+	}
 	scope := Scope{PostID: e.PostID, AccountID: e.AccountID}
 	if e.Statement.Scope != (Scope{PostID: e.PostID}) || e.OwnStatement.Scope != scope {
 		return c.differs(e, "I10", "the report's statements are of other scopes")
@@ -288,6 +294,9 @@ func (c *checker) checkReport(e *Event, line []byte) error {
 
 // checkEngagement decides an engagement again, from what its event holds of it.
 func (c *checker) checkEngagement(e *Event, line []byte) error {
+	if ownSource(e.Source) {
+		return c.differs(e, "I13", "the source %q is the ledger's own", e.Source)
+	}
 	g := engagementOf(e)
 	switchID := EventID{}
 	if id := NewEventID(g.Message, e.Stream); e.Type == ReactionWithdrawn && e.ID != id {
@@ -303,6 +312,9 @@ func (c *checker) checkEngagement(e *Event, line []byte) error {
 	f, differ := c.facts(e, own, about)
 	if differ != nil {
 		return differ
+	}
+	if at, ok := f.own.seen().find(NewEventID(g.Message, own)); ok {
+		return c.differs(e, "I13", "its message is recorded at revision %d of the stream", at)
 	}
 	events, rej := g.decide(own, &f)
 	if d := c.agree(e, line, events, rej); d != nil {

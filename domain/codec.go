@@ -58,7 +58,7 @@ var eventMembers = []eventMember{
 	statementMember("statement", func(e *Event) **Statement { return &e.Statement }),
 	textMember("stream", len("reaction-comment/")+2*MaxIDBytes+1, func(e *Event) *string { return (*string)(&e.Stream) }),
 	uintMember("tariff", func(e *Event) *uint64 { return &e.Tariff }),
-	uintMember("time_to_read_seconds", func(e *Event) *uint64 { return &e.TimeToReadSeconds }),
+	positive(uintMember("time_to_read_seconds", func(e *Event) *uint64 { return &e.TimeToReadSeconds })),
 	textMember("title", MaxTitleBytes, func(e *Event) *string { return &e.Title }),
 	{"type", writeType, readType, func(e *Event) bool { return true }},
 	{"url", writeText(func(e *Event) *string { return &e.URL }), readEventURL, func(e *Event) bool { return e.URL != "" }},
@@ -69,10 +69,7 @@ var eventMembers = []eventMember{
 // A shape says which members an event of a type has; a set of them is a bit mask over eventMembers.
 type shape struct{ required, optional uint64 }
 
-var (
-	shapes   [EventReinstated + 1]shape
-	setOfAll uint64
-)
+var shapes [EventReinstated + 1]shape
 
 // eventShapes is the frozen table of DESIGN section 4: what each type holds beside the members that all have.
 var eventShapes = [...]struct{ required, optional string }{
@@ -98,7 +95,6 @@ func init() {
 	bits := map[string]uint64{}
 	for i, m := range eventMembers {
 		bits[m.key] = 1 << i
-		setOfAll |= 1 << i
 	}
 	set := func(keys string) (mask uint64) {
 		for key := range strings.FieldsSeq(keys) {
@@ -158,6 +154,9 @@ func DecodeEvent(canonical []byte) (*Event, error) {
 	}
 	if want := shapes[e.Type]; found&want.required != want.required || found&^(want.required|want.optional) != 0 {
 		return nil, fmt.Errorf("%s: %s: %w", e.Type, shapeDifference(found, want), ErrNotCanonical)
+	}
+	if e.Type == PostChanged && found&shapes[PostChanged].optional == 0 {
+		return nil, fmt.Errorf("%s: it changes nothing: %w", e.Type, ErrNotCanonical)
 	}
 	again, err := e.AppendCanonical(make([]byte, 0, len(canonical)))
 	if err != nil {
@@ -394,6 +393,18 @@ func uintMember(key string, get func(*Event) *uint64) eventMember {
 		read:  func(s *scanner, e *Event) { *get(e) = s.uint() },
 		isSet: func(e *Event) bool { return *get(e) != 0 },
 	}
+}
+
+// positive makes an integer member refuse 0.
+func positive(m eventMember) eventMember {
+	read := m.read
+	m.read = func(s *scanner, e *Event) {
+		if s.peek() == '0' {
+			s.fail("a positive integer expected")
+		}
+		read(s, e)
+	}
+	return m
 }
 
 func timeMember(key string, get func(*Event) *time.Time) eventMember {

@@ -29,7 +29,7 @@ func taken(t testing.TB, line []byte) bool {
 	return true
 }
 
-// Whatever byte of a golden line is changed, left out or doubled: no two lines are one event.
+// Whatever byte of a golden line is changed, left out or doubled: no two lines are one event (I1).
 func TestEveryByteOfALineCounts(t *testing.T) {
 	flips := []byte{1, 2, 4, 16, 32, 128}
 	for _, line := range goldenLines(t) {
@@ -53,7 +53,7 @@ func TestEveryByteOfALineCounts(t *testing.T) {
 	}
 }
 
-// refused are changes to a line after which it must not be an event's line any more.
+// refused are changes to a line after which it must not be an event's line any more (I1, I4).
 var refused = []struct{ name, old, new string }{
 	{"a space", `,"`, `, "`},
 	{"a space after a colon", `":`, `": `},

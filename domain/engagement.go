@@ -110,6 +110,8 @@ type engagementReader struct {
 	specVersion, typ, time, contentType string
 	hasData, hasBase64                  bool
 	members                             member
+	// badAttribute is the first attribute that is no string; the rest is still read, so that the message is known.
+	badAttribute *Rejection
 }
 
 var engagementReaders = sync.Pool{New: func() any { return new(engagementReader) }}
@@ -140,9 +142,13 @@ func ParseBinaryEngagement(attributes map[string]string, data []byte) Received {
 		}
 	}
 	r.hasData = true
-	if rej := r.readData(); rej != nil {
-		r.Rejection = rej
-	} else if rej := r.readEnd(); rej != nil {
+	rej := r.readData()
+	if rej == nil {
+		rej = r.readEnd()
+	}
+	if rej != nil {
+		// The text that was read is the data alone.
+		rej.Field = strings.TrimSuffix("data."+rej.Field, ".")
 		r.Rejection = rej
 	} else {
 		r.Rejection = r.finish()
@@ -153,7 +159,7 @@ func ParseBinaryEngagement(attributes map[string]string, data []byte) Received {
 func (r *engagementReader) start(text []byte) {
 	r.Received = Received{}
 	r.specVersion, r.typ, r.time, r.contentType = "", "", "", ""
-	r.hasData, r.hasBase64, r.members = false, false, 0
+	r.hasData, r.hasBase64, r.members, r.badAttribute = false, false, 0, nil
 	r.buf.Reset()
 	r.buf.Write(text)
 	r.dec.Reset(&r.buf)
@@ -200,7 +206,10 @@ func (r *engagementReader) readEnvelope() *Rejection {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return syntaxRejection(err)
 	}
-	return r.readEnd()
+	if rej := r.readEnd(); rej != nil {
+		return rej
+	}
+	return r.badAttribute
 }
 
 func (r *engagementReader) readAttribute(name []byte) *Rejection {
@@ -229,11 +238,10 @@ func (r *engagementReader) readAttribute(name []byte) *Rejection {
 		_, err := r.dec.ReadToken()
 		return syntaxRejection(err)
 	}
-	rej := reject(CodeInvalid, string(name), "must be a string")
-	if err := r.dec.SkipValue(); err != nil {
-		return syntaxRejection(err)
+	if r.badAttribute == nil {
+		r.badAttribute = reject(CodeInvalid, string(name), "must be a string")
 	}
-	return rej
+	return syntaxRejection(r.dec.SkipValue())
 }
 
 // readData reads the data's members, whatever the type is: it may be told only behind them. The first bad member is
@@ -324,6 +332,9 @@ func syntaxRejection(err error) *Rejection {
 		return nil
 	}
 	rej := &Rejection{Code: CodeInvalid, Detail: err.Error()}
+	if errors.Is(err, io.EOF) {
+		rej.Detail = "there is no JSON here"
+	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
 		rej.Field = strings.ReplaceAll(strings.TrimPrefix(string(syntax.JSONPointer), "/"), "/", ".")
@@ -358,7 +369,7 @@ func (r *engagementReader) checkEnvelope() *Rejection {
 	if err := checkText(r.Source, 1, MaxSourceBytes); err != nil {
 		return reject(CodeInvalid, "source", "%v", err)
 	}
-	if r.Source == LedgerSource || strings.HasPrefix(r.Source, ReportSourcePrefix) {
+	if ownSource(r.Source) {
 		return reject(CodeInvalid, "source", "%.80q is the ledger's own", r.Source)
 	}
 	if err := checkText(r.ID, 1, MaxMessageIDBytes); err != nil {

@@ -3,6 +3,7 @@ package domain
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -13,6 +14,11 @@ const (
 	LedgerSource       = "tweiledger"
 	ReportSourcePrefix = "report/"
 )
+
+// ownSource reports whether a source is the ledger's own.
+func ownSource(source string) bool {
+	return source == LedgerSource || strings.HasPrefix(source, ReportSourcePrefix)
+}
 
 // NewEventID returns the id of the event that a message is recorded as on a stream: UUIDv5 (RFC 9562, URL namespace) of
 // source, line feed, id, line feed, stream.

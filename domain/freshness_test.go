@@ -50,7 +50,7 @@ func TestEngagementsMayBeAThirdAhead(t *testing.T) {
 	f.must(published("p1", "ann"), at(third, liked("p1", "bob")))
 }
 
-// An engagement at the very moment a version takes effect is priced by it, one before by the version before.
+// An engagement at the very moment a version takes effect is priced by it, one before by the version before (I5).
 func TestTariffTakesEffect(t *testing.T) {
 	f := newFixture(t, logtest.MemoryOptions{})
 	f.must(published("p1", "ann"))

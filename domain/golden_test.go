@@ -154,7 +154,7 @@ func TestGoldenLog(t *testing.T) {
 }
 
 // Every golden line reads and is written the same, is canonical by jsontext's word, and has the id that google/uuid
-// gives. Every reason stands in one.
+// gives (I1, I2). Every reason stands in one.
 func TestGoldenLines(t *testing.T) {
 	seen := map[domain.Reason]bool{}
 	for i, line := range goldenLines(t) {

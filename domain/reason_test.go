@@ -101,6 +101,7 @@ var reasons = []struct {
 	{name: "before no_row", reason: "too_short", tariffs: without(noRows), do: sending(read("p1", "bob", 1))},
 }
 
+// An event without postings has its reason (I12).
 func TestReasons(t *testing.T) {
 	for _, row := range reasons {
 		t.Run(string(row.reason)+"/"+row.name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestReasons(t *testing.T) {
 }
 
 // What moves money, and how much: each row of the default tariff, and each way in which postings are taken back and
-// made again.
+// made again (I4, I5, I8).
 func TestPostings(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -185,7 +186,7 @@ func TestPostings(t *testing.T) {
 }
 
 // A switch appends the withdrawal and the new reaction together, and its answer has both, also when it is repeated. A
-// withdrawal takes back the amounts of its reaction's time.
+// withdrawal takes back the amounts of its reaction's time (I6, I8).
 func TestSwitch(t *testing.T) {
 	later := tariffFrom(2, lead, func(t *domain.Tariff) {
 		for i := range t.Rows {
@@ -264,5 +265,22 @@ func TestOperatorTimes(t *testing.T) {
 	f.clock.advance(time.Hour)
 	if again := f.recorded(f.reverse(like, "another note")); !again.OccurredAt.Equal(f.clock.Now()) {
 		t.Errorf("the later reversal occurred at %s", again.OccurredAt)
+	}
+}
+
+// A report's charge is taken back like any other.
+func TestReportReversed(t *testing.T) {
+	f := newFixture(t, logtest.MemoryOptions{})
+	f.must(published("p1", "ann"), read("p1", "bob", 60))
+	appendReport(f, "bob", "p1", "a key")
+	events := f.events()
+	report := events[len(events)-1]
+	reversal := f.recorded(f.reverse(report, "bought by mistake"))
+	if got, want := postings(reversal.Postings), "back treasury > bob:pnl_reports 1"; len(got) != 1 || got[0] != want || reversal.Stream != report.Stream {
+		t.Errorf("the reversal on %s is %q", reversal.Stream, got)
+	}
+	good := f.recorded(f.reinstate(reversal, "no mistake"))
+	if got, want := postings(good.Postings), "bob:pnl_reports > treasury 1"; len(got) != 1 || got[0] != want {
+		t.Errorf("the reinstatement is %q", got)
 	}
 }

@@ -64,7 +64,7 @@ var fromNoon = []domain.Tariff{tariffFrom(1, -time.Minute, nil)}
 
 const beforeTariffs = -time.Hour
 
-// rejections has a row for each code, and for each way to a code.
+// rejections has a row for each code, and for each way to a code (I6, I7, I8, I11, I13).
 var rejections = []struct {
 	name    string
 	code    domain.Code

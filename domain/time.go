@@ -22,8 +22,8 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// rfc3339 reports whether s has the form 2026-01-29T12:00:00[.123456789](Z|±12:00), ranges of the digits aside: those
-// time.Parse checks, which for its part takes other forms too.
+// rfc3339 reports whether s has the form 2026-01-29T12:00:00[.123456789](Z|±12:00), ranges of the date's and time's
+// digits aside: those time.Parse checks, which for its part takes other forms too, and offsets of 24 hours or 60 minutes.
 func rfc3339(s string) bool {
 	const date = "0000-00-00T00:00:00"
 	if !hasForm(s, date) {
@@ -43,7 +43,7 @@ func rfc3339(s string) bool {
 	if rest == "Z" {
 		return true
 	}
-	return len(rest) == 6 && (hasForm(rest, "+00:00") || hasForm(rest, "-00:00"))
+	return len(rest) == 6 && (hasForm(rest, "+00:00") || hasForm(rest, "-00:00")) && rest[1:3] < "24" && rest[4:6] < "60"
 }
 
 // hasForm reports whether s begins like form, where 0 stands for any digit.

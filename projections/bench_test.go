@@ -2,8 +2,6 @@ package projections_test
 
 import (
 	"context"
-	"os"
-	"runtime/pprof"
 	"syscall"
 	"testing"
 	"time"
@@ -14,12 +12,18 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
+// benchLog returns a log of b.N engagements of many accounts on many posts, and nothing else in memory.
+func benchLog(b *testing.B) *fixedLog {
+	source := logtest.NewMemory(logtest.MemoryOptions{BatchEvents: 1000})
+	newWorld(b, source).traffic(b.N, 1000, 100_000)
+	log := readAll(b, source)
+	log.EventLog = nil
+	return log
+}
+
 // BenchmarkFold folds a log of b.N engagements, many accounts on many posts, into views on disk.
 func BenchmarkFold(b *testing.B) {
-	source := logtest.NewMemory(logtest.MemoryOptions{BatchEvents: 1000})
-	w := newWorld(b, source)
-	w.traffic(b.N, 1000, 100_000)
-	log := readAll(b, source)
+	log := benchLog(b)
 	store, err := pebbleviews.Open(b.TempDir(), pebbleviews.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -32,11 +36,6 @@ func BenchmarkFold(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error)
 	b.ResetTimer()
-	if p := os.Getenv("FOLDPROF"); p != "" {
-		f, _ := os.Create(p)
-		pprof.StartCPUProfile(f)
-		defer pprof.StopCPUProfile()
-	}
 	cpu := cpuTime()
 	start := time.Now()
 	go func() { ended <- views.Run(ctx) }()
@@ -61,9 +60,7 @@ func cpuTime() time.Duration {
 
 // BenchmarkDecode only decodes the same events, on as many goroutines as the fold does.
 func BenchmarkDecode(b *testing.B) {
-	source := logtest.NewMemory(logtest.MemoryOptions{BatchEvents: 1000})
-	newWorld(b, source).traffic(b.N, 1000, 100_000)
-	log := readAll(b, source)
+	log := benchLog(b)
 	b.ResetTimer()
 	start := time.Now()
 	done := make(chan error)
@@ -95,10 +92,14 @@ func BenchmarkStatement(b *testing.B) {
 	}
 	defer store.Close()
 	views := folded(b, store, source)
+	scopes := make([]domain.Scope, 1000)
+	for i := range scopes {
+		scopes[i] = domain.Scope{PostID: postID(i % 100), AccountID: accountID(i)}
+	}
 	b.ResetTimer()
 	for i := range b.N {
 		s := views.Snapshot()
-		if _, err := s.Statement(domain.Scope{PostID: postID(i % 100), AccountID: accountID(i % 1000)}); err != nil {
+		if _, err := s.Statement(scopes[i%len(scopes)]); err != nil {
 			b.Fatal(err)
 		}
 		s.Close()

@@ -35,8 +35,8 @@
 //   - writes equal rows as equal bytes: no maps in them, no leftovers;
 //   - touches the same rows for the same event, whatever they hold.
 //
-// A commit holds the rows of whole events and their checkpoint. A row is read at most once a batch, changed in memory,
-// encoded once, and written sorted by key.
+// A commit holds the rows of whole events and their checkpoint. A row is read at most once a batch, most of them ahead and
+// together, changed in memory, encoded once, and written sorted by key.
 //
 // # What stops a fold
 //
@@ -51,7 +51,7 @@
 // # A new read model
 //
 // is one file: its tables (a prefix of its own, the key, encode and decode), a constructor that gets its caches and
-// lists by newCache and newList, its fold, and the methods of Snapshot that answer from it. Put the constructor on the
+// lists by newCache and newList, its fold, what it wants read ahead, and the methods of Snapshot that answer from it. Put the constructor on the
 // list models in fold.go, draw the key above, and raise viewFormat: the views are built anew. A fold finds the event's
 // place, its entries and its effect on counts worked out.
 package projections

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -11,25 +12,32 @@ var models = []func(*fold) model{newStatements, newPosts, newPlaces}
 
 // A model is one read model: it folds an event into the rows of its tables.
 type model interface {
+	// want names rows that the fold of an event will ask for, so that those of many events are read together, in the
+	// order of their keys. What it leaves out only takes longer.
+	want(e *event)
 	fold(e *event) error
+}
+
+// rows are the rows of one table in a fold: a cache or a list.
+type rows interface {
+	load() error
+	flush(w *write)
+	reset()
 }
 
 // fold is the state of folding: the read models and the rows of the batch at hand.
 type fold struct {
-	store   Reader
+	store   Store
 	models  []model
 	columns []column
 }
 
 type column struct {
 	prefix byte
-	rows   interface {
-		flush(w *write)
-		reset()
-	}
+	rows
 }
 
-func newFold(store Reader) *fold {
+func newFold(store Store) *fold {
 	f := &fold{store: store}
 	for _, m := range models {
 		f.models = append(f.models, m(f))
@@ -38,11 +46,26 @@ func newFold(store Reader) *fold {
 	return f
 }
 
-func (f *fold) register(prefix byte, rows interface {
-	flush(w *write)
-	reset()
-}) {
+func (f *fold) register(prefix byte, rows rows) {
 	f.columns = append(f.columns, column{prefix, rows})
+}
+
+// ahead reads the rows that folding events will ask for.
+func (f *fold) ahead(events []event) error {
+	for i := range events {
+		if events[i].err != nil {
+			break
+		}
+		for _, m := range f.models {
+			m.want(&events[i])
+		}
+	}
+	for _, c := range f.columns {
+		if err := c.load(); err != nil {
+			return fmt.Errorf("reading the views: %w", err)
+		}
+	}
+	return nil
 }
 
 // event folds one event. After an error the rows are good for nothing: reset.
@@ -62,13 +85,13 @@ func (f *fold) event(e *event) error {
 // in the store by now.
 func (f *fold) flush(w *write) {
 	for _, c := range f.columns {
-		c.rows.flush(w)
+		c.flush(w)
 	}
 }
 
 // reset forgets the batch. All batches before it must be in the store by now.
 func (f *fold) reset() {
 	for _, c := range f.columns {
-		c.rows.reset()
+		c.reset()
 	}
 }

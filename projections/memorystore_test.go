@@ -68,6 +68,22 @@ func (s *MemoryStore) Get(key, dst []byte) ([]byte, bool, error) { return s.curr
 // Scan implements Reader.
 func (s *MemoryStore) Scan(from, to []byte) iter.Seq2[Row, error] { return s.current().Scan(from, to) }
 
+// GetAll implements Store.
+func (s *MemoryStore) GetAll(keys [][]byte, found func(int, []byte) error) error {
+	if !slices.IsSortedFunc(keys, bytes.Compare) {
+		s.t.Errorf("the keys %q are not sorted", keys)
+	}
+	rows := s.current()
+	for i, key := range keys {
+		if value, ok := rows[string(key)]; ok {
+			if err := found(i, []byte(value)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Get implements Reader.
 func (r memoryRows) Get(key, dst []byte) ([]byte, bool, error) {
 	value, found := r[string(key)]

@@ -54,6 +54,8 @@ func newPlaces(f *fold) model {
 	return &places{newList(f, placeTable.prefix), newList(f, eventTable.prefix), newList(f, messagePrefix)}
 }
 
+func (p *places) want(*event) {}
+
 func (p *places) fold(e *event) error {
 	row := placeRow{e.position, string(e.Stream), uint64(e.Revision)}
 	p.byIndex.add(func(dst []byte) []byte { return placeTable.key(dst, e.index) },

@@ -13,8 +13,8 @@ import (
 
 // The sizes of folding. They bound memory: at most chunksAhead chunks are read ahead, and two batches are at hand.
 const (
-	chunkEvents = 512
-	chunkBytes  = 512 << 10
+	chunkEvents = 1024
+	chunkBytes  = 1 << 20
 	chunksAhead = 8
 	batchEvents = 8192
 	batchBytes  = 8 << 20
@@ -126,6 +126,9 @@ func (r *runner) foldAll() error {
 }
 
 func (r *runner) foldChunk(c *chunk) error {
+	if err := r.fold.ahead(c.events); err != nil {
+		return err
+	}
 	for i := range c.events {
 		e := &c.events[i]
 		if err := r.fold.event(e); err != nil {

@@ -11,9 +11,6 @@ import (
 // ErrUnknownPost: nobody published the post.
 var ErrUnknownPost = errors.New("unknown post")
 
-// errNotPublished: an event is under a post that was not published before it.
-var errNotPublished = errors.New("its post was not published")
-
 // counter is one of the numbers beside a statement's money.
 type counter uint8
 
@@ -29,6 +26,9 @@ const (
 	rewardedReads
 	counterCount
 )
+
+var counterNames = [counterCount]string{"reads", "likes", "dislikes", "comments", "comment_likes", "comment_dislikes",
+	"reports", "rewarded_reads"}
 
 // statementRow is the running statement of one scope.
 type statementRow struct {
@@ -48,7 +48,7 @@ func (r *statementRow) touch(e *event) {
 func (r *statementRow) count(f *effect) error {
 	for _, s := range f.counts {
 		if s.by < 0 && r.counts[s.counter] == 0 {
-			return fmt.Errorf("count %d falls below 0", s.counter)
+			return fmt.Errorf("the count of %s falls below 0: %w", counterNames[s.counter], domain.ErrCorrupt)
 		}
 		r.counts[s.counter] += uint64(int64(s.by))
 	}
@@ -158,6 +158,23 @@ func newStatements(f *fold) model {
 	}
 }
 
+func (s *statements) want(e *event) {
+	if e.AccountID != "" {
+		s.wantAccount(e, e.AccountID)
+	}
+	for i := range e.entries {
+		s.wantAccount(e, e.entries[i].Account)
+	}
+	if e.CommentID != "" && (e.Type.IsReaction() || e.Type == domain.ReactionWithdrawn) {
+		s.commentReactions.want(pairKey{e.CommentID, e.AccountID})
+	}
+}
+
+func (s *statements) wantAccount(e *event, account string) {
+	s.accounts.want(account)
+	s.pairs.want(pairKey{e.PostID, account})
+}
+
 func (s *statements) fold(e *event) error {
 	if err := s.settle(e); err != nil {
 		return err
@@ -177,7 +194,7 @@ func (s *statements) fold(e *event) error {
 		return err
 	}
 	if post.size == 0 && e.Type != domain.PostPublished {
-		return fmt.Errorf("post %s: %w", e.PostID, errNotPublished)
+		return fmt.Errorf("post %s was not published: %w", e.PostID, domain.ErrCorrupt)
 	}
 	if err := post.apply(e, ""); err != nil {
 		return fmt.Errorf("post %s: %w", e.PostID, err)

@@ -30,6 +30,9 @@ type StoreSnapshot interface {
 // Store is the port to what keeps the views. Reading it sees what was committed last.
 type Store interface {
 	Reader
+	// GetAll calls found with the place and the value of each of the keys that has one. The keys ascend, which makes it
+	// cheaper than a Get for each. A value's bytes hold until found returns; its error ends the call and is returned.
+	GetAll(keys [][]byte, found func(i int, value []byte) error) error
 	// Snapshot returns what is committed now.
 	Snapshot() StoreSnapshot
 	// Commit writes all rows or none, also across a crash; their keys ascend. It need not be durable when it returns, but

@@ -19,32 +19,40 @@ func (t *table[K, R]) appendKey(dst []byte, k K) []byte { return t.key(append(ds
 
 // read sets r to the row of k and reports whether there is one.
 func (t *table[K, R]) read(from Reader, k K, r *R) (found bool, err error) {
-	var key [64]byte
-	var value [256]byte
-	return t.readInto(from, t.appendKey(key[:0], k), value[:0], r)
-}
-
-func (t *table[K, R]) readInto(from Reader, key, buf []byte, r *R) (found bool, err error) {
-	value, found, err := from.Get(key, buf)
+	key := t.appendKey(make([]byte, 0, 64), k)
+	value, found, err := from.Get(key, make([]byte, 0, 256))
 	if err != nil || !found {
 		return false, err
 	}
+	return true, t.decodeRow(key, value, r)
+}
+
+func (t *table[K, R]) decodeRow(key, value []byte, r *R) error {
 	d := decoder{rest: value}
 	t.decode(&d, r)
 	if err := d.done(); err != nil {
-		return false, fmt.Errorf("row %q: %w", key, err)
+		return fmt.Errorf("row %q: %w", key, err)
 	}
-	return true, nil
+	return nil
 }
 
 // cache holds the rows of a table that a batch touches: each is read at most once, changed in memory, and encoded once.
 // The rows of the batch before stay at hand, so a batch may be folded while the one before is still being written.
 type cache[K comparable, R any] struct {
-	table             *table[K, R]
-	store             Reader
+	table *table[K, R]
+	store Store
+	// current are the rows that the batch touches; previous those that it does not, as they are or soon will be in the
+	// store: of the batch before, or read ahead.
 	current, previous map[K]*R
-	free              []*R
-	key, value        []byte
+	// wanted are the rows to be read ahead, keys holds their keys.
+	wanted []wantedRow[R]
+	keys   []byte
+	free   []*R
+}
+
+type wantedRow[R any] struct {
+	key []byte
+	row *R
 }
 
 func newCache[K comparable, R any](f *fold, t *table[K, R]) *cache[K, R] {
@@ -65,12 +73,40 @@ func (c *cache[K, R]) row(k K) (*R, error) {
 		return r, nil
 	}
 	r := c.zero()
-	c.key = c.table.appendKey(c.key[:0], k)
-	if _, err := c.table.readInto(c.store, c.key, c.value[:0], r); err != nil {
+	if _, err := c.table.read(c.store, k, r); err != nil {
 		return nil, err
 	}
 	c.current[k] = r
 	return r, nil
+}
+
+// want says that the row of k will be asked for. It must be loaded before it is.
+func (c *cache[K, R]) want(k K) {
+	if _, ok := c.current[k]; ok {
+		return
+	}
+	if _, ok := c.previous[k]; ok {
+		return
+	}
+	r := c.zero()
+	c.previous[k] = r
+	at := len(c.keys)
+	c.keys = c.table.appendKey(c.keys, k)
+	c.wanted = append(c.wanted, wantedRow[R]{c.keys[at:], r})
+}
+
+// load reads the rows that are wanted, in the order of their keys. After an error the rows are good for nothing.
+func (c *cache[K, R]) load() error {
+	slices.SortFunc(c.wanted, func(a, b wantedRow[R]) int { return bytes.Compare(a.key, b.key) })
+	keys := make([][]byte, len(c.wanted))
+	for i := range keys {
+		keys[i] = c.wanted[i].key
+	}
+	err := c.store.GetAll(keys, func(i int, value []byte) error {
+		return c.table.decodeRow(keys[i], value, c.wanted[i].row)
+	})
+	c.wanted, c.keys = c.wanted[:0], c.keys[:0]
+	return err
 }
 
 // zero returns a zero row, an old one where there is one to be had.
@@ -108,10 +144,10 @@ func (c *cache[K, R]) flush(w *write) {
 }
 
 func (c *cache[K, R]) reset() {
-	c.current, c.previous, c.free = map[K]*R{}, map[K]*R{}, nil
+	c.current, c.previous, c.wanted, c.keys = map[K]*R{}, map[K]*R{}, nil, nil
 }
 
-// list collects rows that are written without being read.
+// list collects rows that are written without being read. Their keys are new.
 type list struct {
 	prefix byte
 	rows   []Row
@@ -142,6 +178,9 @@ func (l *list) flush(w *write) {
 	l.buf, l.written = l.written, l.buf
 	l.reset()
 }
+
+// load has nothing to do.
+func (l *list) load() error { return nil }
 
 func (l *list) reset() { l.rows, l.buf = l.rows[:0], l.buf[:0] }
 

@@ -46,11 +46,11 @@ func TestUnfoldable(t *testing.T) {
 		"an unknown comment's removal": {domain.CommentAdded, func(e *domain.Event) {
 			e.Revision++
 			e.Type, e.Reverses, e.Commenter, e.Postings = domain.CommentRemoved, e.ID, "x", nil
-		}, nil, "falls below 0"},
+		}, domain.ErrCorrupt, "comments falls below 0"},
 		"a post that nobody published": {domain.PostLiked, func(e *domain.Event) {
 			e.PostID = "nowhere"
 			e.Stream = domain.PostReactionStream(e.PostID, e.AccountID)
-		}, nil, "not published"},
+		}, domain.ErrCorrupt, "not published"},
 		"a reversal of an unknown reward": {domain.PostRead, func(e *domain.Event) {
 			e.Stream, e.Revision = domain.ReadingStream(e.PostID, "x"), 0
 			*e = domain.Event{ID: e.ID, Type: domain.EventReversed, Stream: e.Stream, Source: e.Source, SourceID: e.SourceID,
@@ -143,7 +143,7 @@ func checkUnfoldable(t *testing.T, w *world, e *domain.Event, line []byte, want 
 	if fold.Index != index || fold.Position != bad.Position || fold.EventID != e.ID || !strings.Contains(err.Error(), text) {
 		t.Errorf("event %d at %s with id %s is to blame: %v", index, bad.Position, e.ID, err)
 	}
-	if want != nil && !errors.Is(err, want) {
+	if !errors.Is(err, want) {
 		t.Errorf("%v is not %v", err, want)
 	}
 	if got := views.Status(); got.Err != err || got.Size != index || got.Position != head || !got.CaughtUp && got.Head == head {

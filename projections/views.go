@@ -52,7 +52,8 @@ type Status struct {
 var errRunning = errors.New("the views are being folded already")
 
 // Open returns the views of a log that a store keeps. Where the checkpoint is not of that log, or past its end, or of
-// another format, the views are thrown away, to be built anew by Run; Status then says why.
+// another format, the views are thrown away, to be built anew by Run; Status then says why. A log that cannot be read now
+// is an error.
 func Open(ctx context.Context, store Store, log domain.EventLog) (*Views, error) {
 	v := &Views{store: store, log: log, changed: make(chan struct{})}
 	difference, err := v.load(ctx)

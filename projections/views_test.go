@@ -286,6 +286,38 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// TestFullBatches: a fold goes on while a commit takes long, by a bounded amount, and comes to the same.
+func TestFullBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, logtest.NewMemory(logtest.MemoryOptions{BatchEvents: 700}))
+		w.traffic(12_000, 10, 50)
+		store := projections.NewMemoryStore(t)
+		gate := make(chan struct{})
+		store.RefuseBy(func() error {
+			<-gate
+			return nil
+		})
+		views := open(t, store, w.log)
+		stop := start(t, views)
+		synctest.Wait()
+		if n := views.Status().Size; n != 0 || store.Commits() != 0 {
+			t.Errorf("%d events in %d commits, and none had ended", n, store.Commits())
+		}
+		close(gate)
+		head, _ := w.log.Head(t.Context())
+		if err := views.Wait(t.Context(), head); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if n := store.Commits(); n > 4 {
+			t.Errorf("%d commits", n)
+		}
+		if projections.Dump(t, store) != freshDump(t, w.log) {
+			t.Error("views of full batches differ")
+		}
+	})
+}
+
 func TestStoreThatFailsStopsTheRun(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
 	store := projections.NewMemoryStore(t)

@@ -145,13 +145,15 @@ func (w *world) report(post, account string) {
 	m := domain.Message{Source: domain.ReportSourcePrefix + account, ID: fmt.Sprint(w.sent)}
 	report := domain.NewReportID(m)
 	stream := domain.ReportStream(report)
+	own := events.statement(domain.Scope{PostID: post, AccountID: account})
+	statement.Size, own.Size = uint64(len(events)), uint64(len(events))
 	author := events[slices.IndexFunc(events, func(e *domain.Event) bool { return e.PostID == post })].Author
 	tariff := events[0].Published
 	w.append(&domain.Event{
 		ID: domain.NewEventID(m, stream), Type: domain.PnLReportIssued, Stream: stream, Source: m.Source, SourceID: m.ID,
 		OccurredAt: w.now.UTC().Round(0), RecordedAt: w.now.UTC().Round(0), Tariff: 1, PostID: post, AccountID: account,
 		Author: author, ReportID: report, Size: uint64(len(events)), Statement: statement,
-		OwnStatement: events.statement(domain.Scope{PostID: post, AccountID: account}),
+		OwnStatement: own,
 		Postings:     tariff.Postings(domain.PnLReportIssued, domain.Parties{Actor: account, Author: author}),
 	})
 }
@@ -193,6 +195,8 @@ func readAll(t testing.TB, log domain.EventLog) *fixedLog {
 	}
 	return f
 }
+
+func (f *fixedLog) Head(context.Context) (domain.Position, error) { return f.head(), nil }
 
 func (f *fixedLog) head() domain.Position { return f.events[len(f.events)-1].Position }
 

@@ -60,6 +60,9 @@ func splitBatch(text []byte) (elements [][]byte, err error) {
 		if err != nil {
 			return nil, notJSONBatch(err)
 		}
+		if len(elements) == maxBatchEvents {
+			return nil, problemf(codeTooLarge, "", "the batch has more than %d events", maxBatchEvents)
+		}
 		end := dec.InputOffset()
 		elements = append(elements, text[end-int64(len(value)):end])
 	}
@@ -68,9 +71,6 @@ func splitBatch(text []byte) (elements [][]byte, err error) {
 	}
 	if rest := bytes.TrimLeft(text[dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
 		return nil, problemf(codeBadRequest, "", "there is more behind the JSON array, at byte %d", len(text)-len(rest))
-	}
-	if len(elements) > maxBatchEvents {
-		return nil, problemf(codeTooLarge, "", "the batch has %d events, at most %d are allowed", len(elements), maxBatchEvents)
 	}
 	return elements, nil
 }

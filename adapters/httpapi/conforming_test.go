@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ func decodeLines(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi
 // conforming is a transport that holds requests and answers to the document: every answer, and every request that was
 // served, unless it is marked malformed.
 type conforming struct {
-	t    *testing.T
+	t    testing.TB
 	base http.RoundTripper
 
 	mu sync.Mutex
@@ -104,6 +105,12 @@ func (c *conforming) check(sent *http.Request, a *answer) error {
 	if err != nil {
 		return checkProblem(sent, a)
 	}
+	for name, text := range vars {
+		// The router leaves them as they stand in the path.
+		if vars[name], err = url.PathUnescape(text); err != nil {
+			return err
+		}
+	}
 	request := &openapi3filter.RequestValidationInput{Request: sent, PathParams: vars, Route: route, Options: &openapi3filter.Options{IncludeResponseStatus: true}}
 	if sent.Context().Value(malformedKey{}) == nil && a.status < 400 {
 		if err := openapi3filter.ValidateRequest(context.Background(), request); err != nil {
@@ -116,7 +123,7 @@ func (c *conforming) check(sent *http.Request, a *answer) error {
 	if c.seen == nil {
 		c.seen = map[string]*exchange{}
 	}
-	c.seen[fmt.Sprintf("%s %s %d %s", sent.Method, route.Path, a.status, a.header.Get("Content-Type"))] = x
+	c.seen[fmt.Sprintf("%s %s %d of %s", sent.Method, route.Path, a.status, sent.Header.Get("Content-Type"))] = x
 	if strings.HasSuffix(a.header.Get("Content-Type"), "ndjson") && len(a.body) > 0 && a.body[len(a.body)-1] != '\n' {
 		return errors.New("the last line does not end")
 	}

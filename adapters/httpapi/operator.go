@@ -101,10 +101,11 @@ func stringMembers(text []byte, names ...string) (map[string]string, *domain.Rej
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
 	// The whole text first: what is not JSON, or has a name twice, is nothing else.
 	value, err := dec.ReadValue()
-	if err == nil {
-		_, err = dec.ReadToken()
+	if err != nil {
+		return nil, notJSON(err)
 	}
-	if !errors.Is(err, io.EOF) {
+	value = value.Clone()
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, notJSON(err)
 	}
 	if value.Kind() != '{' {

@@ -141,6 +141,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if res, ok := w.(*response); ok && res.begun {
 		panic(http.ErrAbortHandler)
 	}
+	if r.ContentLength < 0 {
+		// Else the server would wait for the rest of the body first, which may be an open stream.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	h := w.Header()
 	h.Del("ETag")
 	h.Set("Content-Type", "application/problem+json")

@@ -42,7 +42,8 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { ended <- server.Serve(listener) }()
 	select {
 	case err := <-ended:
-		return err
+		a.Drain()
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	a.Drain()

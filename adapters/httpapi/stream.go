@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -21,9 +22,6 @@ const (
 // recordLines records engagements line by line and answers each while more are being sent. The package documentation
 // draws how.
 func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
-	if a.draining.Err() != nil {
-		return errDraining
-	}
 	rc := http.NewResponseController(w)
 	// HTTP/2 is always full duplex and may not know the question.
 	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
@@ -34,6 +32,9 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	_ = rc.SetWriteDeadline(time.Time{})
 	stopReading := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
 	defer context.AfterFunc(a.draining, stopReading)()
+	if a.draining.Err() != nil {
+		return errDraining
+	}
 
 	h := w.Header()
 	h["Content-Type"] = typeNDJSON
@@ -45,12 +46,7 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("%w: %w", errClientGone, err)
 		}
 	}
-	arrived := make(chan chunk, queuedChunks)
-	go func() {
-		defer close(arrived)
-		lines := lineReader{from: r.Body}
-		lines.chunks(func(c chunk) { arrived <- c })
-	}()
+	arrived := queueLines(r.Body)
 	err := a.answerLines(w, rc, context.WithoutCancel(r.Context()), arrived)
 	if err != nil {
 		// The reader must end before the handler does. What it still has nobody waits for.
@@ -59,6 +55,18 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return err
+}
+
+// queueLines reads a stream on a goroutine of its own, never far ahead of who receives its chunks. They must be received
+// until the channel is closed.
+func queueLines(body io.Reader) <-chan chunk {
+	arrived := make(chan chunk, queuedChunks)
+	go func() {
+		defer close(arrived)
+		lines := lineReader{from: body}
+		lines.chunks(func(c chunk) { arrived <- c })
+	}()
+	return arrived
 }
 
 // answerLines records what arrives and answers it, in order, until arrived is closed or the client reads no more.

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a ledger with everything below it, served on a loopback port. What goes through its client is held to the
 // OpenAPI document.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	log    *logtest.Memory
 	views  *projections.Views
 	ledger *domain.Ledger
@@ -45,7 +45,7 @@ type world struct {
 }
 
 // openWorld returns a world whose views are followed; its tariff is the default.
-func openWorld(t *testing.T, change ...func(*Config)) *world {
+func openWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, logged: new(bytes.Buffer)}
 	w.log = logtest.NewMemory(logtest.MemoryOptions{T: t, Fault: func(a domain.Append) logtest.Fault {
@@ -114,7 +114,7 @@ type answer struct {
 }
 
 // members returns the body, a JSON object.
-func (a *answer) members(t *testing.T) map[string]any {
+func (a *answer) members(t testing.TB) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal(a.body, &m); err != nil {
@@ -171,7 +171,7 @@ func (w *world) get(path string, changes ...change) *answer {
 }
 
 // want fails the test unless the answer has a status and holds texts.
-func (a *answer) want(t *testing.T, status int, texts ...string) *answer {
+func (a *answer) want(t testing.TB, status int, texts ...string) *answer {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -42,73 +44,71 @@ func benchAppends(from, count int) []domain.Append {
 	return appends
 }
 
-// BenchmarkRaw is what a log cannot beat: the lines alone under sequential keys, one sync a batch.
-func BenchmarkRaw(b *testing.B) {
+// BenchmarkBatches compares a log, in rounds that alternate, with what it cannot beat: the same lines alone under
+// sequential keys in a bare Pebble with the log's options, one sync for 1,000 lines. A decision reads the append's stream
+// first.
+func BenchmarkBatches(b *testing.B) {
+	const rounds, batches = 11, 10
+	l := benchLog(b)
 	db, err := pebble.Open(b.TempDir(), EventOptions(vfs.Default))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer db.Close()
-	var bytes int64
-	next := uint64(0)
-	for b.Loop() {
+	var raw, log, decided, ratios, decidedRatios []float64
+	for n := 0; b.Loop(); {
 		b.StopTimer()
-		appends := benchAppends(int(next), benchBatch)
-		b.StartTimer()
-		batch := db.NewBatch()
-		for i := range appends {
-			k := eventKey(next)
-			next++
-			bytes += int64(len(appends[i].Events[0].Canonical))
-			batch.Set(k[:], appends[i].Events[0].Canonical, nil)
+		for range rounds {
+			lines := benchAppends(n, batches*benchBatch)
+			n += 2 * len(lines)
+			rate := func(appends []domain.Append, work func([]domain.Append)) float64 {
+				start := time.Now()
+				for batch := range slices.Chunk(appends, benchBatch) {
+					work(batch)
+				}
+				return float64(len(appends)) / time.Since(start).Seconds()
+			}
+			raw = append(raw, rate(lines, func(batch []domain.Append) { writeRaw(b, db, n, batch) }))
+			log = append(log, rate(lines, func(batch []domain.Append) { appendAll(b, l, batch) }))
+			decided = append(decided, rate(benchAppends(n-len(lines), len(lines)), func(batch []domain.Append) {
+				for i := range batch {
+					for range l.ReadStream(b.Context(), batch[i].Stream, 0) {
+					}
+				}
+				appendAll(b, l, batch)
+			}))
+			last := len(raw) - 1
+			ratios = append(ratios, log[last]/raw[last])
+			decidedRatios = append(decidedRatios, decided[last]/raw[last])
 		}
-		if err := batch.Commit(pebble.Sync); err != nil {
+		b.StartTimer()
+	}
+	for unit, values := range map[string][]float64{"raw/s": raw, "log/s": log, "decided/s": decided, "log/raw": ratios, "decided/raw": decidedRatios} {
+		slices.Sort(values)
+		b.ReportMetric(values[len(values)/2], unit)
+	}
+}
+
+func writeRaw(b *testing.B, db *pebble.DB, n int, appends []domain.Append) {
+	batch := db.NewBatch()
+	defer batch.Close()
+	for i := range appends {
+		k := eventKey(uint64(n + i))
+		if err := batch.Set(k[:], appends[i].Events[0].Canonical, nil); err != nil {
 			b.Fatal(err)
 		}
-		batch.Close()
 	}
-	b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "events/s")
-	b.ReportMetric(float64(bytes)/float64(next), "B/line")
+	if err := batch.Commit(pebble.Sync); err != nil {
+		b.Fatal(err)
+	}
 }
 
-// BenchmarkAppend appends the same lines through a log, 1,000 a call.
-func BenchmarkAppend(b *testing.B) {
-	l := benchLog(b)
-	next := 0
-	for b.Loop() {
-		b.StopTimer()
-		appends := benchAppends(next, benchBatch)
-		next += benchBatch
-		b.StartTimer()
-		for _, a := range l.Append(b.Context(), appends) {
-			if a.Err != nil {
-				b.Fatal(a.Err)
-			}
+func appendAll(b *testing.B, l *Log, appends []domain.Append) {
+	for _, a := range l.Append(b.Context(), appends) {
+		if a.Err != nil {
+			b.Fatal(a.Err)
 		}
 	}
-	b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "events/s")
-}
-
-// BenchmarkReadAndAppend reads each stream before it appends, as decisions do.
-func BenchmarkReadAndAppend(b *testing.B) {
-	l := benchLog(b)
-	next := 0
-	for b.Loop() {
-		b.StopTimer()
-		appends := benchAppends(next, benchBatch)
-		next += benchBatch
-		b.StartTimer()
-		for i := range appends {
-			for range l.ReadStream(b.Context(), appends[i].Stream, 0) {
-			}
-		}
-		for _, a := range l.Append(b.Context(), appends) {
-			if a.Err != nil {
-				b.Fatal(a.Err)
-			}
-		}
-	}
-	b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "events/s")
 }
 
 // BenchmarkAppendSingle appends from 32 goroutines, one event a call.

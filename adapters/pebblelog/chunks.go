@@ -111,11 +111,11 @@ func checkChunks(file []byte, log uint32) error {
 	if ok {
 		return nil
 	}
-	for at := end + 1; at < len(file); at++ {
-		rest := restOfBlock(file, at)
-		if len(rest) < plainChunk || rest[6] == 0 || rest[6] > lastSynced {
+	for at := end + 1; at+plainChunk <= len(file); at++ {
+		if kind := file[at+6]; kind == 0 || kind > lastSynced {
 			continue
 		}
+		rest := restOfBlock(file, at)
 		c, ok := readChunk(rest, log)
 		switch {
 		case endsLog(rest, log):
@@ -130,17 +130,16 @@ func checkChunks(file []byte, log uint32) error {
 	return nil
 }
 
-// checkLogs checks the write-ahead logs and manifests among a folder's files.
-func checkLogs(fs vfs.FS, dir string, names []string) error {
+// checkFiles checks every manifest among a folder's files, and the write-ahead logs that it is asked for.
+func checkFiles(fs vfs.FS, dir string, names []string, logs func(number uint64) bool) error {
 	for _, name := range names {
-		log, isLog := strings.CutSuffix(name, ".log")
-		if !isLog && !strings.HasPrefix(name, "MANIFEST-") {
+		number, isLog := logNumber(name)
+		if isLog && !logs(number) || !isLog && !strings.HasPrefix(name, "MANIFEST-") {
 			continue
 		}
-		number, _ := strconv.ParseUint(log, 10, 64) // a manifest's chunks have none
 		file, err := readFile(fs, fs.PathJoin(dir, name))
 		if err == nil {
-			err = checkChunks(file, uint32(number))
+			err = checkChunks(file, uint32(number)) // a manifest's chunks have no number
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -149,11 +148,36 @@ func checkLogs(fs vfs.FS, dir string, names []string) error {
 	return nil
 }
 
+// newestLog returns the number of the newest write-ahead log, the only one whose end Pebble does not insist on. Older
+// ones may no longer be needed, and then it does not matter what is in them.
+func newestLog(names []string) (newest uint64) {
+	for _, name := range names {
+		number, _ := logNumber(name)
+		newest = max(newest, number)
+	}
+	return newest
+}
+
+func logNumber(name string) (number uint64, ok bool) {
+	digits, ok := strings.CutSuffix(name, ".log")
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, err == nil
+}
+
 func readFile(fs vfs.FS, path string) ([]byte, error) {
 	f, err := fs.Open(path, vfs.SequentialReadsOption)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	file := make([]byte, info.Size())
+	_, err = io.ReadFull(f, file)
+	return file, err
 }

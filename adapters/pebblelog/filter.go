@@ -17,11 +17,11 @@ type filter struct {
 	complete atomic.Bool
 }
 
-func newFilter() *filter { return &filter{words: make([]atomic.Uint64, 8*filterBlocks)} }
+func newFilter(blocks uint64) *filter { return &filter{words: make([]atomic.Uint64, 8*blocks)} }
 
 // block returns the words of a key's block. Keys are hashes, so their bits serve as they are.
 func (f *filter) block(k key) []atomic.Uint64 {
-	at := 8 * (k.hi % filterBlocks)
+	at := 8 * (k.hi % (uint64(len(f.words)) / 8))
 	return f.words[at : at+8 : at+8]
 }
 

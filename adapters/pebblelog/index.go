@@ -20,8 +20,8 @@ const (
 	// generationEvents is after how many events the index is written: often enough that a start has little to catch up
 	// with, seldom enough that the index is not rewritten all the time.
 	generationEvents = 32 << 10
-	// waitingEvents is how many events may wait to be indexed before appends wait for the index.
-	waitingEvents = 4 * generationEvents
+	// waitingGenerations of events may wait to be indexed before appends wait for the index.
+	waitingGenerations = 4
 	// cacheEntries bounds each generation of what was looked up.
 	cacheEntries = 64 << 10
 )
@@ -129,6 +129,8 @@ type index struct {
 	// durable is how many events may be written into the index.
 	durable *watermark
 	filter  *filter
+	// generation is after how many events the index is written.
+	generation uint64
 
 	mu       sync.Mutex // guards everything below
 	changed  sync.Cond  // on mu: a generation is there to be written, was written, or the index is closing
@@ -146,9 +148,9 @@ type index struct {
 	stop    chan struct{}  // closed when the index is closing
 }
 
-func newIndex(db, events *pebble.DB, durable *watermark, end uint64) *index {
+func newIndex(o Options, db, events *pebble.DB, durable *watermark, end uint64) *index {
 	x := &index{
-		db: db, events: events, durable: durable, filter: newFilter(),
+		db: db, events: events, durable: durable, generation: o.generation, filter: newFilter(o.filterBlocks),
 		heads: newMemo[head](), messages: newMemo[holder](),
 		end: end, writingEnd: end, writtenEnd: end,
 		stop: make(chan struct{}),
@@ -298,10 +300,10 @@ func (x *index) room() error {
 	defer x.mu.Unlock()
 	for {
 		idle := x.writingEnd == x.writtenEnd
-		if idle && x.end-x.writtenEnd >= generationEvents {
+		if idle && x.end-x.writtenEnd >= x.generation {
 			x.hand()
 		}
-		if x.err != nil || x.end-x.writtenEnd < waitingEvents {
+		if x.err != nil || x.end-x.writtenEnd < waitingGenerations*x.generation {
 			return x.err
 		}
 		x.changed.Wait()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -25,8 +24,20 @@ type Options struct {
 	// MinFree is how many bytes of the file system must be free for an append to be taken; 0 sets no limit.
 	MinFree uint64
 
-	// exit ends the process after a failed write; tests set it.
-	exit func()
+	// Tests set these, to see with few events what takes many.
+	generation, filterBlocks uint64
+}
+
+func (o *Options) setDefaults() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.generation == 0 {
+		o.generation = generationEvents
+	}
+	if o.filterBlocks == 0 {
+		o.filterBlocks = filterBlocks
+	}
 }
 
 // Log is an event log in a folder. Its positions count from 0 without gaps.
@@ -69,12 +80,7 @@ var (
 // documentation) and the index has caught up, and fails with ErrInUse, with an error that wraps domain.ErrCorrupt or
 // domain.ErrUnsupported, or with what the file system said.
 func Open(dir string, o Options) (*Log, error) {
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
-	if o.exit == nil {
-		o.exit = func() { os.Exit(1) }
-	}
+	o.setDefaults()
 	dir, lock, err := lockFolder(o.FS, dir)
 	if err != nil {
 		return nil, err
@@ -88,7 +94,7 @@ func Open(dir string, o Options) (*Log, error) {
 }
 
 func open(dir string, o Options) (*Log, error) {
-	logger := newPebbleLogger(o.exit)
+	logger := newPebbleLogger()
 	logger.quiet.Store(true)
 	defer logger.quiet.Store(false)
 	events, size, err := openEvents(o.FS, o.FS.PathJoin(dir, "events"), logger)
@@ -101,7 +107,7 @@ func open(dir string, o Options) (*Log, error) {
 	}
 	l.waiting.L = &l.mu
 	l.durable.set(size)
-	if l.index, err = openIndex(o.FS, o.FS.PathJoin(dir, "index"), events, &l.durable, logger); err != nil {
+	if l.index, err = openIndex(o, o.FS.PathJoin(dir, "index"), events, &l.durable, logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	go l.commit()

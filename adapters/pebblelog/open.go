@@ -77,14 +77,21 @@ func openEvents(fs vfs.FS, dir string, logger *pebbleLogger) (db *pebble.DB, siz
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := errors.Join(checkPebbleFormat(names), checkLogs(fs, dir, names)); err != nil {
+	if err := checkPebbleFormat(names); err != nil {
+		return nil, 0, err
+	}
+	newest := newestLog(names)
+	if err := checkFiles(fs, dir, names, func(number uint64) bool { return number == newest }); err != nil {
 		return nil, 0, err
 	}
 	keep := &keeper{FS: fs}
+	compactions := newScheduler()
 	o := EventOptions(keep)
 	o.Logger = logger
+	o.Experimental.CompactionScheduler = compactions
 	if db, err = pebble.Open(dir, o); err != nil {
-		return nil, 0, damaged(err)
+		// Where Pebble could not read one of the older logs, this tells the place.
+		return nil, 0, errors.Join(damaged(err), checkFiles(fs, dir, names, func(uint64) bool { return true }))
 	}
 	if size, err = check(db, fs, dir, names); err == nil {
 		err = keep.pass()
@@ -92,6 +99,7 @@ func openEvents(fs vfs.FS, dir string, logger *pebbleLogger) (db *pebble.DB, siz
 	if err != nil {
 		return nil, 0, errors.Join(err, db.Close())
 	}
+	compactions.start()
 	return db, size, nil
 }
 
@@ -146,19 +154,19 @@ func checkFormat(db *pebble.DB) error {
 
 // openIndex opens the index and catches it up with the events. One that is damaged, or not of these events, is deleted
 // and made again.
-func openIndex(fs vfs.FS, dir string, events *pebble.DB, durable *watermark, logger *pebbleLogger) (*index, error) {
+func openIndex(o Options, dir string, events *pebble.DB, durable *watermark, logger *pebbleLogger) (*index, error) {
 	size := durable.n.Load()
-	db, end, err := openIndexDB(fs, dir, events, size, logger)
+	db, end, err := openIndexDB(o.FS, dir, events, size, logger)
 	if err != nil {
 		logger.to.Warn("index_rebuilt", slog.String("path", dir), slog.Any("reason", err))
-		if err := fs.RemoveAll(dir); err != nil {
+		if err := o.FS.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("deleting the index: %w", err)
 		}
-		if db, end, err = openIndexDB(fs, dir, events, size, logger); err != nil {
+		if db, end, err = openIndexDB(o.FS, dir, events, size, logger); err != nil {
 			return nil, fmt.Errorf("making the index: %w", err)
 		}
 	}
-	x := newIndex(db, events, durable, end)
+	x := newIndex(o, db, events, durable, end)
 	if err := x.catchUp(end, size); err != nil {
 		return nil, errors.Join(err, x.close(false))
 	}
@@ -167,8 +175,10 @@ func openIndex(fs vfs.FS, dir string, events *pebble.DB, durable *watermark, log
 
 // openIndexDB opens the index's database and returns how many events are in it.
 func openIndexDB(fs vfs.FS, dir string, events *pebble.DB, size uint64, logger *pebbleLogger) (db *pebble.DB, end uint64, err error) {
+	compactions := newScheduler()
 	o := indexOptions(fs)
 	o.Logger = logger
+	o.Experimental.CompactionScheduler = compactions
 	if db, err = pebble.Open(dir, o); err != nil {
 		return nil, 0, err
 	}
@@ -178,6 +188,7 @@ func openIndexDB(fs vfs.FS, dir string, events *pebble.DB, size uint64, logger *
 	if err != nil {
 		return nil, 0, errors.Join(err, db.Close())
 	}
+	compactions.start()
 	return db, end, nil
 }
 

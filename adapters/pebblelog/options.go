@@ -50,7 +50,12 @@ func indexOptions(fs vfs.FS) *pebble.Options {
 	o.DisableWAL = true
 	o.MemTableSize = indexMemTable
 	o.MemTableStopWritesThreshold = 4
-	o.TargetFileSizes[0] = 8 << 20
+	o.TargetFileSizes[0] = 16 << 20
+	// Keys come at random, so each compaction writes most of the index again: seldom and much is cheaper than often and
+	// little, and the filter spares most lookups the many tables of level 0.
+	o.L0CompactionThreshold = 16
+	o.L0StopWritesThreshold = 64
+	o.LBaseMaxBytes = 512 << 20
 	for i := range o.Levels {
 		// Keys are hashes: small blocks, nothing to compress, and a filter, as most lookups find nothing.
 		o.Levels[i].BlockSize = 4 << 10
@@ -71,19 +76,18 @@ func baseOptions(fs vfs.FS) *pebble.Options {
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
 		// The start checks all tables itself, and more closely.
 		DisableConsistencyCheck: true,
-		Logger:                  newPebbleLogger(func() { os.Exit(1) }),
+		Logger:                  newPebbleLogger(),
 	}
 }
 
 // pebbleLogger hands on Pebble's errors. A fatal one ends the process: after a failed write or sync nothing may run on.
 type pebbleLogger struct {
-	to   *slog.Logger
-	exit func()
+	to *slog.Logger
 	// quiet is set while the log is opened: what is wrong then is in Open's error.
 	quiet atomic.Bool
 }
 
-func newPebbleLogger(exit func()) *pebbleLogger { return &pebbleLogger{to: slog.Default(), exit: exit} }
+func newPebbleLogger() *pebbleLogger { return &pebbleLogger{to: slog.Default()} }
 
 func (*pebbleLogger) Infof(string, ...any) {}
 
@@ -95,5 +99,5 @@ func (l *pebbleLogger) Errorf(format string, args ...any) {
 
 func (l *pebbleLogger) Fatalf(format string, args ...any) {
 	l.to.Error("log_storage_failed", "error", fmt.Sprintf(format, args...))
-	l.exit()
+	os.Exit(1)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,9 +37,9 @@ func readRecord(events *pebble.DB, index uint64) (r record, done func(), err err
 	return r, func() { closer.Close() }, nil
 }
 
-// damaged marks what Pebble calls corruption as what the port calls it.
+// damaged marks what Pebble calls corruption, and the lack of one of its files, as what the port calls it.
 func damaged(err error) error {
-	if pebble.IsCorruptionError(err) {
+	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", domain.ErrCorrupt, err)
 	}
 	return err

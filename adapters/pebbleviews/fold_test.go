@@ -2,6 +2,7 @@ package pebbleviews_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -132,12 +133,14 @@ func TestFoldWithoutSpace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disk := &smallDisk{FS: vfs.NewMem()}
+	disk := &smallDisk{FS: vfs.NewMem(), asked: make(chan struct{}, 1000)}
 	s := open(t, "views", pebbleviews.Options{FS: disk, MinFree: 1})
 	defer closed(t, s)
 	run(t, s, log, head, func(views *projections.Views) {
-		for views.Status().Waiting == nil {
-			time.Sleep(time.Millisecond)
+		<-disk.asked
+		<-disk.asked // the first answer was noted before
+		if status := views.Status(); !errors.Is(status.Waiting, projections.ErrPaused) || status.Err != nil {
+			t.Errorf("without space: %+v", status)
 		}
 		if got := scan(t, s, nil, nil); len(got) > 0 {
 			t.Errorf("without space %d rows were written", len(got))

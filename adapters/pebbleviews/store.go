@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,9 +17,10 @@ import (
 // ErrInUse: another process has the folder open.
 var ErrInUse = errors.New("the folder is in use")
 
-// The sizes of the store, in bytes. They bound its memory.
+// The sizes of the store, in bytes. They bound its memory: memtables take theirs out of the cache. Keys are mostly random,
+// so a large memtable saves compactions; it also bounds what a start reads of Pebble's log.
 const (
-	cacheBytes    = 128 << 20
+	cacheBytes    = 96 << 20
 	memTableBytes = 32 << 20
 )
 
@@ -42,6 +44,10 @@ type Store struct {
 	dir     string
 	fs      vfs.FS
 	minFree uint64
+
+	mu sync.Mutex // guards shared, and the references to all
+	// shared is the snapshot of what is committed, nil where nobody has asked since.
+	shared *sharedSnapshot
 }
 
 var _ projections.Store = (*Store)(nil)
@@ -88,8 +94,8 @@ func (s *Store) options() *pebble.Options {
 		Lock:                        s.lock,
 		CacheSize:                   cacheBytes,
 		MemTableSize:                memTableBytes,
-		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       2,
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               64 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
@@ -104,7 +110,30 @@ func (s *Store) options() *pebble.Options {
 }
 
 // Close closes the folder.
-func (s *Store) Close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
+func (s *Store) Close() error {
+	return errors.Join(s.outdate(), s.db.Close(), s.lock.Close())
+}
+
+// GetAll implements projections.Store.
+func (s *Store) GetAll(keys [][]byte, found func(i int, value []byte) error) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	iter, err := s.db.NewIter(nil)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		// A prefix is a whole key, so filters are asked, and a seek goes on from the one before.
+		if !iter.SeekPrefixGE(key) {
+			continue
+		}
+		if err := found(i, iter.Value()); err != nil {
+			return errors.Join(err, iter.Close())
+		}
+	}
+	return errors.Join(iter.Error(), iter.Close())
+}
 
 // Commit implements projections.Store.
 func (s *Store) Commit(rows []projections.Row) error {
@@ -122,7 +151,7 @@ func (s *Store) Commit(rows []projections.Row) error {
 			return err
 		}
 	}
-	return batch.Commit(pebble.NoSync)
+	return errors.Join(batch.Commit(pebble.NoSync), s.outdate())
 }
 
 func set(batch *pebble.Batch, row *projections.Row) error {
@@ -160,21 +189,8 @@ func (s *Store) Wipe() error {
 	if err := errors.Join(iter.Error(), iter.Close()); err != nil || last == nil {
 		return err
 	}
-	return s.db.DeleteRange(nil, last, pebble.Sync)
+	return errors.Join(s.db.DeleteRange(nil, last, pebble.Sync), s.outdate())
 }
-
-// Snapshot implements projections.Store.
-func (s *Store) Snapshot() projections.StoreSnapshot {
-	snapshot := s.db.NewSnapshot()
-	return storeSnapshot{reader{snapshot}, snapshot}
-}
-
-type storeSnapshot struct {
-	reader
-	snapshot *pebble.Snapshot
-}
-
-func (s storeSnapshot) Close() error { return s.snapshot.Close() }
 
 // reader implements projections.Reader.
 type reader struct{ from pebble.Reader }

@@ -188,9 +188,14 @@ func glob(t *testing.T, dir, pattern string) []string {
 type smallDisk struct {
 	vfs.FS
 	free atomic.Uint64
+	// asked, if set, is sent on for each question.
+	asked chan struct{}
 }
 
 func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	if d.asked != nil {
+		d.asked <- struct{}{}
+	}
 	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
 }
 
@@ -216,11 +221,11 @@ func TestCrash(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := open(t, "views", pebbleviews.Options{FS: fs})
 	random := rand.New(rand.NewPCG(7, 7))
-	filler := strings.Repeat("x", 100_000)
+	filler := strings.Repeat("x", 30_000)
 	left := 0
-	for n := range 400 {
+	for n := range 200 {
 		commit(t, s, fmt.Sprint("0=", n), fmt.Sprint("a=", n), fmt.Sprintf("b%04d=%s", n, filler), fmt.Sprint("z=", n))
-		if n%40 != 39 {
+		if n%20 != 19 {
 			continue
 		}
 		clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: random.IntN(101), RNG: random})

@@ -40,7 +40,9 @@ func (b *block) write(out io.Writer) error {
 	b.writeSide(&text, domain.ProfitSide, name+" Profit", "Profit Subtotal, Twei", profit)
 	b.writeSide(&text, domain.LossSide, name+" Loss", "Loss Subtotal, Twei", loss)
 	row(&text, "Total Twei Earned", total.String())
-	b.writeScopeMembers(&text)
+	if err := b.writeScopeMembers(&text); err != nil {
+		return err
+	}
 	b.writePrices(&text)
 	_, err = io.WriteString(out, text.String())
 	return err
@@ -72,7 +74,7 @@ func (b *block) writeTitle(text *strings.Builder) {
 // writeReading writes the read-to-earn box, which stands outside both subtotals.
 func (b *block) writeReading(text *strings.Builder) {
 	if b.Reading == nil {
-		heading(text, "Read-to-Earn")
+		text.WriteString("Read-to-Earn\n")
 		if b.Post != nil {
 			row(text, "  Time to Read", duration(b.Post.TimeToReadSeconds))
 		}
@@ -81,7 +83,7 @@ func (b *block) writeReading(text *strings.Builder) {
 		text.WriteByte('\n')
 		return
 	}
-	heading(text, "Read-to-Earn, as "+b.Reader+" sees it")
+	text.WriteString("Read-to-Earn, as " + b.Reader + " sees it\n")
 	row(text, "  Time to Read", duration(b.Reading.TimeToReadSeconds))
 	row(text, "  You earned", b.Reading.Earned.String()+" "+domain.Unit)
 	row(text, "  Date", date(b.Reading.Date))
@@ -89,7 +91,7 @@ func (b *block) writeReading(text *strings.Builder) {
 }
 
 func (b *block) writeSide(text *strings.Builder, side domain.LineSide, name, subtotalName string, subtotal domain.Twei) {
-	heading(text, name)
+	text.WriteString(name + "\n")
 	for l := domain.EarnedForPluses; l.Valid(); l++ {
 		if l.Side() == side {
 			row(text, "  "+l.Label(), b.Statement.Sums.Of(l).String())
@@ -100,13 +102,19 @@ func (b *block) writeSide(text *strings.Builder, side domain.LineSide, name, sub
 }
 
 // writeScopeMembers writes what only the statements of some scopes have.
-func (b *block) writeScopeMembers(text *strings.Builder) {
-	if b.Statement.Scope.PostID != "" {
-		return
+func (b *block) writeScopeMembers(text *strings.Builder) error {
+	balance, err := b.Statement.Balance()
+	switch scope := b.Statement.Scope; {
+	case err != nil || scope.PostID != "":
+		return err
+	case scope.AccountID != "":
+		row(text, "Balance, Twei", balance.String())
+	default:
+		treasury, err := domain.Twei{}.Sub(balance)
+		row(text, "Treasury, Twei", treasury.String())
+		return err
 	}
-	if balance, err := b.Statement.Balance(); err == nil {
-		row(text, "Balance with reading, Twei", balance.String())
-	}
+	return nil
 }
 
 // writePrices writes what the tariff says of buying reports and of commenting.
@@ -134,8 +142,6 @@ func reportPrice(t *domain.Tariff) (price domain.Twei, ok bool) {
 	}
 	return price, true
 }
-
-func heading(text *strings.Builder, name string) { fmt.Fprintf(text, "%s\n", name) }
 
 // row writes a label, and a value at the right.
 func row(text *strings.Builder, label, value string) {

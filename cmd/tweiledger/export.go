@@ -44,6 +44,6 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 		}
 		_ = bar.Add(1)
 	}
-	_ = bar.Exit()
+	bar.end()
 	return out.Flush()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 )
@@ -24,18 +25,11 @@ func checkFolder(dir string, mustExist bool) error {
 	case err != nil:
 		return fmt.Errorf("looking for a ledger: %w", err)
 	}
-	begun := false
-	for _, entry := range entries {
-		switch entry.Name() {
-		case "events":
-			return nil
-		case "LOCK", "index":
-			begun = true
-		default:
-			return notALedger(dir)
-		}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "events" }) {
+		return nil
 	}
-	if mustExist && !begun {
+	// A process that was killed while it made the folder may have left these alone.
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "LOCK" && e.Name() != "index" }) {
 		return notALedger(dir)
 	}
 	return missing(dir, mustExist)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-
-	"github.com/schollz/progressbar/v3"
 )
 
 // importCommand records engagements from files.
@@ -53,7 +51,7 @@ func (cmd *importCommand) Run(ctx context.Context, c console) (err error) {
 	defer func() { err = errors.Join(err, to.close()) }()
 	im := importer{to: to, notes: c.notes, bar: newBar(c.notes, "importing", "bytes", size), notesLeft: maxNotes}
 	err = im.files(ctx, cmd.Files)
-	_ = im.bar.Exit()
+	im.bar.end()
 	to.settle(ctx, c)
 	fmt.Fprintf(c.out, "%s\n", im.summary.json())
 	if err == nil && cmd.Strict && im.summary.rejected() > 0 {
@@ -89,8 +87,10 @@ func filesSize(files []string) (total int64, err error) {
 type importer struct {
 	to      recorder
 	notes   io.Writer
-	bar     *progressbar.ProgressBar
+	bar     bar
 	summary importSummary
+	// answered: the recorder answered once, so that it is worth another try.
+	answered bool
 	// notesLeft is how many more rejections are told one by one.
 	notesLeft int
 }

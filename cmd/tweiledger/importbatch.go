@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -15,10 +16,10 @@ const (
 	importBatchLines = 1_000
 	importBatchBytes = 8 << 20
 
-	// importTries is how often a batch is sent, with pauses that double from importPause: 6.3 s in all, which a server
+	// importTries is how often a batch is sent, with pauses that double from importPause: 3.2 s in all, which a server
 	// has to start again.
 	importTries = 7
-	importPause = 100 * time.Millisecond
+	importPause = 50 * time.Millisecond
 
 	// maxNotes is how many rejections are told one by one.
 	maxNotes = 10
@@ -64,7 +65,7 @@ func (b *importBatch) send(ctx context.Context) error {
 	_ = b.bar.Add64(b.bytes)
 	b.lines, b.bytes = b.lines[:0], 0
 	if err == nil {
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("stopped after %d engagements (import again, which is safe): %w", b.summary.engagements, err)
@@ -84,7 +85,7 @@ func (b *importBatch) try(ctx context.Context) error {
 		if why == nil {
 			return nil
 		}
-		if refused := (*problem)(nil); errors.As(why, &refused) && refused.Status < 500 || tries == importTries {
+		if tries == importTries || !b.answered || refused(why) {
 			return why
 		}
 		select {
@@ -94,6 +95,12 @@ func (b *importBatch) try(ctx context.Context) error {
 			return why
 		}
 	}
+}
+
+// refused reports whether a server refused a batch as a whole, which it will do again.
+func refused(why error) bool {
+	var p *problem
+	return errors.As(why, &p) && p.Status < http.StatusInternalServerError
 }
 
 // unanswered returns the lines to send: in their order all that were not answered or failed, and behind the first of
@@ -116,6 +123,7 @@ func (b *importBatch) record(ctx context.Context, lines []*importLine) error {
 		engagements[i] = l.text
 	}
 	answers, err := b.to.record(ctx, engagements)
+	b.answered = b.answered || len(answers) > 0
 	for i := range lines {
 		if i < len(answers) {
 			lines[i].answer = answers[i]

@@ -15,25 +15,40 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newBar returns a progress bar with rate and time left, counting up to total; -1 is for a total that is not known.
-// Where notes is no terminal it shows nothing.
-func newBar(notes io.Writer, what, unit string, total int64) *progressbar.ProgressBar {
+// bar is a progress bar for a person at a terminal; elsewhere it shows nothing.
+type bar struct {
+	*progressbar.ProgressBar
+	shown bool
+}
+
+// newBar returns a bar with rate and time left, counting up to total; -1 is for a total that is not known.
+func newBar(notes io.Writer, what, unit string, total int64) bar {
+	shown := isTerminal(notes)
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(notes),
-		progressbar.OptionSetVisibility(isTerminal(notes)),
+		progressbar.OptionSetVisibility(shown),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
 		progressbar.OptionThrottle(100 * time.Millisecond),
+		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionClearOnFinish(),
-		progressbar.OptionFullWidth(),
+		progressbar.OptionSetWidth(20),
 	}
 	if unit == "bytes" {
 		options = append(options, progressbar.OptionShowBytes(true))
 	} else {
-		options = append(options, progressbar.OptionSetItsString(unit))
+		options = append(options, progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
 	}
-	return progressbar.NewOptions64(total, options...)
+	return bar{progressbar.NewOptions64(total, options...), shown}
+}
+
+// end takes the bar away.
+func (b bar) end() {
+	if b.shown {
+		// A terminal that is gone is nobody's loss.
+		_ = b.Clear()
+		_ = b.Exit()
+	}
 }

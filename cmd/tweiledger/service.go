@@ -111,7 +111,7 @@ func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 	go func() {
 		defer close(shown)
 		bar := newBar(c.notes, "folding", "events", 1)
-		defer bar.Exit()
+		defer bar.end()
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {

@@ -90,7 +90,7 @@ func check(ctx context.Context, log logReader, c console) (domain.Summary, error
 				return
 			}
 		}
-		_ = bar.Exit()
+		bar.end()
 		bar = newBar(c.notes, "checking", "events", int64(size))
 	}
 	second := func(yield func([]byte, error) bool) {
@@ -115,7 +115,7 @@ func check(ctx context.Context, log logReader, c console) (domain.Summary, error
 		passes = passes[1:]
 		return pass
 	}
-	defer func() { _ = bar.Exit() }()
+	defer func() { bar.end() }()
 	return domain.Check(open, func(events uint64) { _ = bar.Set64(int64(events)) })
 }
 

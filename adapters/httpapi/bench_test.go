@@ -1,0 +1,53 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// BenchmarkReads compares a statement with a handler behind the same router and middleware that writes as many bytes.
+func BenchmarkReads(b *testing.B) {
+	w := openWorld(b)
+	for i := range 1_000 {
+		post := fmt.Sprint("p-", i)
+		w.ledger.Record(b.Context(), []domain.Received{
+			domain.ParseEngagement([]byte(event("post.published", post, fmt.Sprintf(`{"post_id":%q,"account_id":"u1","title":"T","time_to_read_seconds":60}`, post)))),
+			domain.ParseEngagement([]byte(liked("like-"+post, post, "u2"))),
+		})
+	}
+	w.settle()
+	body := w.get("/v1/posts/p-1/pnl").body
+	w.api.Router().HandleFunc("/plain", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = typeJSON
+		_, _ = w.Write(body)
+	})
+	for _, bench := range []struct {
+		name string
+		path func(i int) string
+	}{
+		{"statement", func(i int) string { return fmt.Sprintf("/v1/posts/p-%d/pnl", i%1_000) }},
+		{"plain", func(int) string { return "/plain" }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+			defer client.CloseIdleConnections()
+			b.SetParallelism(8)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					res, err := client.Get(w.server.URL + bench.path(i))
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a serving process of the program.
+type process struct {
+	url string
+
+	command *exec.Cmd
+	mu      sync.Mutex // guards notes
+	notes   bytes.Buffer
+	ended   chan struct{}
+	err     error // once ended is closed
+}
+
+// startProcess starts the program and waits until it prints the address that it serves on.
+func startProcess(program, dir string, env []string, args ...string) (*process, error) {
+	p := &process{command: exec.Command(program, args...), ended: make(chan struct{})}
+	p.command.Dir, p.command.Env = dir, env
+	p.command.Stderr = p
+	out, err := p.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.command.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if line := strings.TrimPrefix(lines.Text(), "Statement: "); strings.HasPrefix(line, "http://") {
+			p.url = "http://" + strings.SplitN(line[len("http://"):], "/", 2)[0]
+			break
+		}
+	}
+	go func() {
+		defer close(p.ended)
+		for lines.Scan() {
+		}
+		p.err = p.command.Wait()
+	}()
+	if p.url == "" {
+		<-p.ended
+		return nil, fmt.Errorf("no address was printed: %v: %s", p.err, p.stderr())
+	}
+	return p, nil
+}
+
+// Write takes what the process writes to its standard error.
+func (p *process) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.notes.Write(text)
+}
+
+func (p *process) stderr() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.notes.String()
+}
+
+// terminate sends SIGTERM and returns how the process ended, which it must in the 10 s of DESIGN's promise.
+func (p *process) terminate() error {
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(10 * time.Second):
+		p.kill()
+		return fmt.Errorf("still there 10 s after SIGTERM: %s", p.stderr())
+	}
+}
+
+// kill is kill -9.
+func (p *process) kill() {
+	_ = p.command.Process.Kill()
+	<-p.ended
+}
+
+// maxProgramBytes is what the one static binary may have.
+const maxProgramBytes = 40 << 20
+
+// buildProgram builds the program as it is released.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	program := t.TempDir() + "/tweiledger"
+	command := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	command.Env = append(command.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	info, err := os.Stat(program)
+	if err != nil || info.Size() > maxProgramBytes {
+		t.Fatalf("the program: %+v, %v", info, err)
+	}
+	t.Logf("the program has %d bytes", info.Size())
+	return program
+}
