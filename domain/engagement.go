@@ -264,7 +264,7 @@ func (r *engagementReader) readData() *Rejection {
 		}
 		m, known := dataMembers[string(name)]
 		if !known {
-			r.keep(reject(CodeInvalid, "data."+string(name), "unknown field"))
+			r.keep(reject(CodeInvalid, "data."+shortened(name), "unknown field"))
 			if err := r.dec.SkipValue(); err != nil {
 				return syntaxRejection(err)
 			}
@@ -281,6 +281,11 @@ func (r *engagementReader) readData() *Rejection {
 	}
 	_, err := r.dec.ReadToken()
 	return syntaxRejection(err)
+}
+
+// shortened returns a name as an answer repeats it: not at any length.
+func shortened(name []byte) string {
+	return strings.ToValidUTF8(string(name[:min(len(name), MaxIDBytes)]), "")
 }
 
 // keep remembers the first bad member of the data.

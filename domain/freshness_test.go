@@ -241,3 +241,34 @@ func TestNotStarted(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// A read of the tariffs that hangs holds up nobody while they are known freshly enough.
+func TestTariffReadHangs(t *testing.T) {
+	f := newFixture(t, logtest.MemoryOptions{})
+	f.must(published("p1", "ann"))
+	hanging, goOn := make(chan struct{}), make(chan struct{})
+	first := true
+	log := &hookedLog{failStream: func(s domain.Stream) error {
+		if s == domain.TariffStream && !first {
+			close(hanging)
+			<-goOn
+		}
+		first = false
+		return nil
+	}}
+	ledger := f.second(hook(log))
+	if _, err := ledger.Tariffs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.advance(2 * time.Minute)
+	done := make(chan domain.Outcome)
+	go func() { done <- ledger.Record(t.Context(), received(liked("p1", "bob")))[0] }()
+	<-hanging
+	if o := ledger.Record(t.Context(), received(liked("p1", "cid")))[0]; o.Result != domain.Recorded {
+		t.Errorf("beside a read that hangs: %s %s", o.Result, o.Detail)
+	}
+	close(goOn)
+	if o := <-done; o.Result != domain.Recorded {
+		t.Errorf("the one that reads: %s %s", o.Result, o.Detail)
+	}
+}

@@ -47,7 +47,9 @@ type Ledger struct {
 }
 
 // NewLedger returns a Ledger. Start must succeed before it takes engagements.
-func NewLedger(cfg Config) *Ledger { return &Ledger{Config: cfg} }
+func NewLedger(cfg Config) *Ledger {
+	return &Ledger{Config: cfg, book: tariffBook{reading: make(chan struct{}, 1)}}
+}
 
 // Start reads the log's tariffs. An empty log gets the versions given, the default one if there are none, as its first
 // events; on another log the versions given must equal the log's of the same numbers.
@@ -166,37 +168,67 @@ func pause(ctx context.Context, attempt int) error {
 
 // tariffBook is what the Ledger knows of the tariffs.
 type tariffBook struct {
-	mu sync.Mutex
+	// reading is held by who reads them: one at a time, so that nobody waits for a read whose tariffs are fresh enough.
+	reading chan struct{}
+	mu      sync.Mutex
 	// state is what was read; began is when its last complete read began, with a monotonic reading. Both are guarded by
 	// mu.
 	state tariffState
 	began time.Time
 }
 
+func (b *tariffBook) get() (tariffState, time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state, b.began
+}
+
+func (b *tariffBook) set(s tariffState, began time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state, b.began = s, began
+}
+
 // Tariffs returns the log's versions, read not long ago: a process that cannot read them for a third of the lead must
 // not price anything.
 func (l *Ledger) Tariffs(ctx context.Context) (Tariffs, error) { return l.tariffs(ctx, tariffRefresh) }
 
-// tariffs returns the versions as of a read that began no longer than maxAge ago, or, where that fails, no longer than
-// a third of the lead ago.
+// tariffs returns the versions as of a read that began no longer than maxAge ago, or, where that fails or is under way,
+// no longer than a third of the lead ago.
 func (l *Ledger) tariffs(ctx context.Context, maxAge time.Duration) (Tariffs, error) {
 	b := &l.book
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	began := l.Clock()
-	age := began.Sub(b.began)
-	if !b.began.IsZero() && age < maxAge {
-		return b.state.tariffs, nil
+	known, began := b.get()
+	age := l.Clock().Sub(began)
+	usable := !began.IsZero() && age < tariffLeadThird
+	if usable && age < maxAge {
+		return known.tariffs, nil
 	}
-	state, err := l.readTariffs(ctx, b.state)
+	select {
+	case b.reading <- struct{}{}:
+		defer func() { <-b.reading }()
+	default:
+		if usable && maxAge > 0 {
+			return known.tariffs, nil
+		}
+		select {
+		case b.reading <- struct{}{}:
+			defer func() { <-b.reading }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	// Whoever read before may have read what is asked for.
+	known, _ = b.get()
+	began = l.Clock()
+	fresh, err := l.readTariffs(ctx, known)
 	if err == nil {
-		b.state, b.began = state, began
-		return state.tariffs, nil
+		b.set(fresh, began)
+		return fresh.tariffs, nil
 	}
-	if b.began.IsZero() || age >= tariffLeadThird {
+	if !usable {
 		return nil, fmt.Errorf("reading the tariffs: %w", err)
 	}
-	return b.state.tariffs, nil
+	return known.tariffs, nil
 }
 
 func (l *Ledger) readTariffs(ctx context.Context, s tariffState) (tariffState, error) {
