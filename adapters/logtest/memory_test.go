@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/anishathalye/porcupine"
 	"go.uber.org/goleak"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -94,6 +95,31 @@ func TestMemoryPolices(t *testing.T) {
 	watch.cleanup()
 	if !watch.failed {
 		t.Fatal("a changed line went unnoticed")
+	}
+}
+
+// TestModelRefuses gives the check of one stream's writers answers that no order explains.
+func TestModelRefuses(t *testing.T) {
+	op := func(client int, call, end int64, in streamInput, out streamOutput) porcupine.Operation {
+		return porcupine.Operation{ClientId: client, Input: in, Call: call, Output: out, Return: end}
+	}
+	a, b := streamInput{domain.NoStream, "a"}, streamInput{domain.NoStream, "b"}
+	taken, lost := streamOutput{ok: true}, func(actual domain.Revision) streamOutput { return streamOutput{actual: actual} }
+	for name, row := range map[string]struct {
+		history []porcupine.Operation
+		want    bool
+	}{
+		"one wins":               {[]porcupine.Operation{op(1, 0, 9, a, taken), op(2, 1, 8, b, lost(0))}, true},
+		"repeated":               {[]porcupine.Operation{op(1, 0, 2, a, taken), op(1, 3, 4, a, taken)}, true},
+		"both win":               {[]porcupine.Operation{op(1, 0, 9, a, taken), op(2, 1, 8, b, taken)}, false},
+		"lost to nothing":        {[]porcupine.Operation{op(1, 0, 2, a, lost(0))}, false},
+		"lost before the winner": {[]porcupine.Operation{op(1, 0, 2, b, lost(0)), op(2, 3, 4, a, taken)}, false},
+		"told an old revision": {[]porcupine.Operation{op(1, 0, 1, a, taken), op(1, 2, 3, streamInput{0, "c"}, taken),
+			op(2, 4, 5, b, lost(0))}, false},
+	} {
+		if got := porcupine.CheckOperations(streamModel, narrowed(row.history)); got != row.want {
+			t.Errorf("%s: %v, want %v", name, got, row.want)
+		}
 	}
 }
 

@@ -158,7 +158,7 @@ func TestFailedSync(t *testing.T) {
 func TestLargeCalls(t *testing.T) {
 	fs := vfs.NewMem()
 	l := openFS(t, fs)
-	const writers, count = 4, 300
+	const writers, count = 4, 150
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {

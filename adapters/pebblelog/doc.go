@@ -66,5 +66,6 @@
 //   - The last event can be decoded.
 //   - The index is whole, and is of these events by its mark; else it is deleted and made again.
 //
-// Nothing but the last check costs more where it fails; the tables' bytes are read once, and not decompressed.
+// The tables' bytes are read once and not decompressed, so this takes little of a start, most of which is what does not
+// grow with the log: the write-ahead log that is replayed, and the events that the index has to catch up with.
 package pebblelog

@@ -419,7 +419,7 @@ func markOf(events *pebble.DB, end uint64) ([]byte, error) {
 	k := eventKey(end - 1)
 	value, closer, err := events.Get(k[:])
 	if err != nil {
-		return nil, fmt.Errorf("reading event %d: %w", end-1, err)
+		return nil, fmt.Errorf("reading event %d: %w", end-1, damaged(err))
 	}
 	defer closer.Close()
 	sum := sha256.Sum256(value)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -185,7 +186,7 @@ func behind(p domain.Position) uint64 {
 		return 0
 	}
 	index, _ := p.Numbers()
-	return index + 1
+	return min(index, math.MaxUint64-2) + 1 // there is room for one more behind it
 }
 
 // batch returns events from one index on, to before another at most.

@@ -50,7 +50,7 @@ type record struct {
 // maxRecordOverhead bounds what a record adds to the bytes of its stream, message and line: five numbers.
 const maxRecordOverhead = 5 * binary.MaxVarintLen64
 
-// recordOf describes an event of an append that is about to be written.
+// recordLen bounds the length of the record of an event of a.
 func recordLen(a *domain.Append, line []byte) int {
 	return maxRecordOverhead + len(a.Stream) + len(a.Message.Source) + len(a.Message.ID) + len(line)
 }
