@@ -141,11 +141,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if res, ok := w.(*response); ok && res.begun {
 		panic(http.ErrAbortHandler)
 	}
-	if r.ContentLength < 0 {
-		// Else the server would wait for the rest of the body first, which may be an open stream.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
 	h := w.Header()
+	if r.ContentLength < 0 && p.outcome == nil && r.ProtoMajor == 1 {
+		// The body may be an open stream. Else the server would wait for the rest of it first.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		h.Set("Connection", "close")
+	}
 	h.Del("ETag")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")

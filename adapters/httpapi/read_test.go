@@ -73,9 +73,12 @@ func TestBadReads(t *testing.T) {
 			if a.header.Get("ETag") != "" {
 				t.Error("a problem has an ETag")
 			}
+			if strings.Contains(string(a.body), "unknown_") && a.header.Get("Ledger-Size") == "" {
+				t.Error("the answer does not say as of which size it is")
+			}
 		})
 	}
-	if w.logged.Len() > 0 {
+	if w.logged.String() != "" {
 		t.Errorf("logged as the service's fault: %s", w.logged)
 	}
 }

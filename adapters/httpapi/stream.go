@@ -39,6 +39,10 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h["Content-Type"] = typeNDJSON
 	h["Cache-Control"] = noStore
+	if r.ProtoMajor == 1 {
+		// Where the stream is ended from here, what the client has sent meanwhile must not be read as a request.
+		h["Connection"] = []string{"close"}
+	}
 	// The client may wait for the headers before it sends. But where it waits for 100 Continue, the first read sends that,
 	// and only as long as there are no headers.
 	if r.Header.Get("Expect") == "" {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ type world struct {
 	server *httptest.Server
 	client *http.Client
 	// logged is what the API told its logger.
-	logged *bytes.Buffer
+	logged *lockedBuffer
 	// fault is asked for every append.
 	fault atomic.Pointer[func(domain.Append) logtest.Fault]
 	// stopViews ends the fold, and returns when it has ended.
@@ -47,7 +48,7 @@ type world struct {
 // openWorld returns a world whose views are followed; its tariff is the default.
 func openWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, logged: new(bytes.Buffer)}
+	w := &world{t: t, logged: new(lockedBuffer)}
 	w.log = logtest.NewMemory(logtest.MemoryOptions{T: t, Fault: func(a domain.Append) logtest.Fault {
 		if f := w.fault.Load(); f != nil {
 			return (*f)(a)
@@ -82,6 +83,24 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 		}
 	})
 	return w
+}
+
+// lockedBuffer is a buffer that handlers write while a test reads it.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer // guarded by mu
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 func (w *world) runViews() {

@@ -24,20 +24,25 @@ const (
 	groupBytes = 2 << 20
 
 	indexMemTable = 8 << 20
-	cacheBytes    = 16 << 20
+
+	// Memtables are charged to the cache, up to as many as stop the writes: it must leave room for blocks beside them.
+	memTables        = 4
+	eventsCacheBytes = memTables*eventsMemTable + 32<<20
+	indexCacheBytes  = memTables*indexMemTable + 32<<20
 )
 
 // EventOptions returns the options that the events are kept with, for a database on fs. Benchmarks compare a log with a
 // bare Pebble under the same options.
 func EventOptions(fs vfs.FS) *pebble.Options {
 	o := baseOptions(fs)
+	o.CacheSize = eventsCacheBytes
 	o.MemTableSize = eventsMemTable
-	o.MemTableStopWritesThreshold = 4
+	o.MemTableStopWritesThreshold = memTables
 	// Keys come in order, so a flush makes tables that overlap no others and are moved down, never written again.
 	o.TargetFileSizes[0] = 32 << 20
 	for i := range o.Levels {
 		// A line is read alone or with its neighbours, and is much like them.
-		o.Levels[i].BlockSize = 32 << 10
+		o.Levels[i].BlockSize = 8 << 10
 		o.Levels[i].IndexBlockSize = 32 << 10
 		o.Levels[i].Compression = func() *sstable.CompressionProfile { return block.FastestCompression }
 	}
@@ -48,8 +53,9 @@ func EventOptions(fs vfs.FS) *pebble.Options {
 func indexOptions(fs vfs.FS) *pebble.Options {
 	o := baseOptions(fs)
 	o.DisableWAL = true
+	o.CacheSize = indexCacheBytes
 	o.MemTableSize = indexMemTable
-	o.MemTableStopWritesThreshold = 4
+	o.MemTableStopWritesThreshold = memTables
 	o.TargetFileSizes[0] = 16 << 20
 	// Keys come at random, so each compaction writes most of the index again: seldom and much is cheaper than often and
 	// little, and the filter spares most lookups the many tables of level 0.
@@ -70,7 +76,6 @@ func baseOptions(fs vfs.FS) *pebble.Options {
 	return &pebble.Options{
 		FS:                 fs,
 		FormatMajorVersion: pebbleFormat,
-		CacheSize:          cacheBytes,
 		MaxOpenFiles:       500,
 		// Pebble would end the process. What cannot be read is an error of who reads it: the start, or a reader.
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},

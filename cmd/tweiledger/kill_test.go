@@ -25,7 +25,7 @@ import (
 
 // The campaign's senders, and what those that send many at a time send at once.
 const (
-	campaignSenders = 4
+	campaignSenders = 16
 	campaignChunk   = 60
 )
 
@@ -214,7 +214,9 @@ func (c *campaign) keep(answers []answer) {
 func TestProgram(t *testing.T) {
 	program := buildProgram(t)
 	t.Run("kill", func(t *testing.T) { testKill(t, program) })
-	t.Run("terminate", func(t *testing.T) { testTerminate(t, program) })
+	for range 3 {
+		t.Run("terminate", func(t *testing.T) { testTerminate(t, program) })
+	}
 	t.Run("second signal", func(t *testing.T) { testSecondSignal(t, program) })
 }
 
