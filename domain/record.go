@@ -80,9 +80,9 @@ func (t *task) finish(o Outcome) { *t.outcome, t.done = o, true }
 // waves groups the tasks that are not done: none of a wave reads what another one of it writes, also where it has to
 // read again after a lost race; and none writes what an earlier one still has to read in a later wave.
 func waves(tasks []task) (waves [][]*task) {
-	written := map[Stream]int{}
-	read := map[Stream]int{}
-	messages := map[Message]int{}
+	written := make(map[Stream]int, len(tasks))
+	read := make(map[Stream]int, len(tasks))
+	messages := make(map[Message]int, len(tasks))
 	for i := range tasks {
 		t := &tasks[i]
 		if t.done {
