@@ -86,6 +86,7 @@ type checker struct {
 	// timesToRead holds the times to read that a post had, where it was changed.
 	timesToRead map[string][]uint64
 	messages    map[[16]byte]placedMessage
+	reports     reportCheck
 	tariffs     tariffState
 	started     bool
 	sums        checkSums
@@ -102,6 +103,9 @@ func newChecker() *checker {
 	return &checker{
 		streams: map[Stream]state{}, operated: map[Stream][]*Event{}, switched: map[Stream]*Event{},
 		timesToRead: map[string][]uint64{}, messages: map[[16]byte]placedMessage{},
+		reports: reportCheck{
+			folds: map[string][]*reportFold{}, due: map[uint64][]*reportFold{}, worked: map[reportStatement]*Statement{},
+		},
 		sums:  checkSums{posts: map[string]*Sums{}, accounts: map[string]*Sums{}},
 		found: Summary{ByType: map[EventType]uint64{}},
 	}
@@ -110,19 +114,29 @@ func newChecker() *checker {
 func (c *checker) summary() Summary {
 	s := c.found
 	s.Events, s.Streams, s.Platform = c.index, uint64(len(c.streams)), c.sums.platform
+	if len(c.tariffs.ids) > 0 {
+		s.Streams++
+	}
 	return s
 }
 
-// survey finds the streams that hold an operator's events. Lines that cannot be read are left to the check.
+// survey finds what the check must know before it comes there: the streams that hold an operator's events, and the
+// reports. Lines that cannot be read are left to the check.
 func (c *checker) survey(lines iter.Seq2[[]byte, error]) error {
 	for line, err := range lines {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(line, []byte(`"type":"EventRe`)) {
+		isReport := bytes.Contains(line, []byte(`"type":"PnLReportIssued"`))
+		if !isReport && !bytes.Contains(line, []byte(`"type":"EventRe`)) {
 			continue
 		}
-		if e, err := DecodeEvent(line); err == nil {
+		e, err := DecodeEvent(line)
+		switch {
+		case err != nil:
+		case e.Type == PnLReportIssued:
+			c.reports.expect(e)
+		default:
 			c.operated[e.Stream] = nil
 		}
 	}
@@ -139,6 +153,7 @@ func (c *checker) differs(e *Event, invariant, format string, args ...any) *Diff
 
 // check holds one line against the rules. The order matters: what a later step relies on was checked before it.
 func (c *checker) check(line []byte) error {
+	c.reports.reached(c.index)
 	e, err := DecodeEvent(line)
 	if errors.Is(err, ErrUnsupported) {
 		return fmt.Errorf("event %d: %w", c.index, err)
@@ -226,10 +241,18 @@ func firstDifference(e, want *Event) (invariant, what string) {
 		return "I5", fmt.Sprintf("the tariff is %d, not %d", e.Tariff, want.Tariff)
 	case !slices.Equal(e.Postings, want.Postings):
 		return "I5", "the postings are others"
+	case e.Type == PnLReportIssued && !(sameStatement(e.Statement, want.Statement) && sameStatement(e.OwnStatement, want.OwnStatement)):
+		return "I10", "the report's statements are others"
 	case e.Reason != want.Reason:
 		return "I12", fmt.Sprintf("the reason is %q, not %q", e.Reason, want.Reason)
 	}
 	return "I14", "the line is another"
+}
+
+func sameStatement(a, b *Statement) bool {
+	left, err1 := a.AppendJSON(nil)
+	right, err2 := b.AppendJSON(nil)
+	return err1 == nil && err2 == nil && bytes.Equal(left, right)
 }
 
 // checkTariff checks a version. Those that the log begins with may be of any time.
@@ -259,20 +282,13 @@ func (c *checker) checkRequest(e *Event, line []byte, about EventID, decide func
 	return c.compare(e, line, want)
 }
 
-// checkReport checks what a report's event says of itself.
+// checkReport works a report out again: its ids, its posting, and both its statements as of its size.
 func (c *checker) checkReport(e *Event, line []byte) error {
 	if e.Size > c.index {
 		return c.differs(e, "I10", "the report is of size %d, beyond its own place", e.Size)
 	}
-	if e.Statement.Size != e.Size || e.OwnStatement.Size != e.Size {
-		return c.differs(e, "I10", "the report's statements are of other sizes than %d", e.Size)
-	}
 	if e.OccurredAt.After(e.RecordedAt.Add(tariffLeadThird)) {
 		return c.differs(e, "I14", "it occurred at %s, more than %s after it was recorded", FormatTime(e.OccurredAt), tariffLeadThird)
-	}
-	scope := Scope{PostID: e.PostID, AccountID: e.AccountID}
-	if e.Statement.Scope != (Scope{PostID: e.PostID}) || e.OwnStatement.Scope != scope {
-		return c.differs(e, "I10", "the report's statements are of other scopes")
 	}
 	post, ok := c.streams[PostStream(e.PostID)].(*postState)
 	if !ok {
@@ -289,6 +305,8 @@ func (c *checker) checkReport(e *Event, line []byte) error {
 	}
 	want.Postings = nil
 	price(&want, t, "")
+	want.Statement = c.reports.worked[reportStatement{Scope{PostID: e.PostID}, e.Size}]
+	want.OwnStatement = c.reports.worked[reportStatement{Scope{PostID: e.PostID, AccountID: e.AccountID}, e.Size}]
 	return c.compare(e, line, &want)
 }
 
@@ -414,6 +432,9 @@ func (c *checker) follow(e *Event) error {
 	}
 	c.started = true
 	before := c.state(e.Stream)
+	if err := c.reports.follow(e, before); err != nil {
+		return c.differs(e, "I9", "%v", err)
+	}
 	after, err := before.step(e)
 	if err != nil {
 		return c.differs(e, "I14", "%v", err)

@@ -125,22 +125,23 @@ var forgeries = []struct {
 	{"a report's source", func(e *domain.Event) bool { return resend(e, domain.Message{Source: "report/ann", ID: "e"}) }},
 	{"a report of its own time", func(e *domain.Event) bool { e.Size = 26; return e.Type == domain.PnLReportIssued }},
 	{"a report on another scope", func(e *domain.Event) bool {
-		if e.Type != domain.PnLReportIssued {
-			return false
-		}
-		s := *e.Statement
-		s.Scope.PostID = "p9"
-		e.Statement = &s
-		return true
+		return restate(e, func(whole, _ *domain.Statement) { whole.Scope.PostID = "p9" })
 	}},
 	{"a report of another size", func(e *domain.Event) bool {
-		if e.Type != domain.PnLReportIssued {
-			return false
-		}
-		s := *e.OwnStatement
-		s.Size--
-		e.OwnStatement = &s
-		return true
+		return restate(e, func(_, own *domain.Statement) { own.Size-- })
+	}},
+	{"a report of other sums", func(e *domain.Event) bool {
+		return restate(e, func(whole, _ *domain.Statement) { whole.Sums[domain.CommentRewards-1] = twei("2") })
+	}},
+	{"a report of other counts", func(e *domain.Event) bool {
+		return restate(e, func(_, own *domain.Statement) { own.Counts.Likes++ })
+	}},
+	{"a report of another reading", func(e *domain.Event) bool {
+		return restate(e, func(_, own *domain.Statement) {
+			reading := *own.Reading
+			reading.TimeToReadSeconds++
+			own.Reading = &reading
+		})
 	}},
 	{"a version left out", func(e *domain.Event) bool {
 		if e.Type != domain.TariffPublished {
@@ -369,4 +370,15 @@ func TestCheckPassesErrorsOn(t *testing.T) {
 	if _, err := domain.Check(source(nil), nil); err != nil {
 		t.Errorf("an empty log: %v", err)
 	}
+}
+
+// restate changes the statements of a report, and reports whether the event is one.
+func restate(e *domain.Event, change func(whole, own *domain.Statement)) bool {
+	if e.Type != domain.PnLReportIssued {
+		return false
+	}
+	whole, own := *e.Statement, *e.OwnStatement
+	change(&whole, &own)
+	e.Statement, e.OwnStatement = &whole, &own
+	return true
 }

@@ -75,7 +75,8 @@ func recordGolden(t *testing.T) *fixture {
 	send(liked("minerals", "dan"))
 	send(read("minerals", "bob", 182))
 	f.clock.advance(time.Second)
-	appendReport(f, "bob", "minerals", "0b9e4a0e-report-key")
+	whole, own := goldenReport()
+	appendReport(f, "bob", "minerals", "0b9e4a0e-report-key", whole, own)
 	f.recorded(f.publish(tariffFrom(2, 3*time.Hour, func(t *domain.Tariff) {
 		t.AuthorReactionPays = false
 		t.CommentMinLevel = 20
@@ -90,28 +91,38 @@ func recordGolden(t *testing.T) *fixture {
 	return f
 }
 
-// appendReport appends a report as its purchase will: nothing else writes one yet. Its statements are those of the
-// golden log at that size, worked out by hand.
-func appendReport(f *fixture, buyer, post, key string) {
+// goldenReport returns the statements of the golden log's report, worked out by hand.
+func goldenReport() (whole, own domain.Statement) {
+	whole = statement(map[domain.Line]string{
+		domain.EarnedForPluses: "0.5", domain.LikesOwn: "0.1", domain.LikesCommenter: "0.5", domain.LikesAuthor: "0.2",
+		domain.SpentForMinuses: "0.5", domain.PostPublishTribute: "10", domain.ReadToEarn: "1",
+	}, domain.Counts{Reads: 6, Likes: 1, Dislikes: 1, CommentLikes: 2})
+	own = statement(map[domain.Line]string{domain.LikesOwn: "0.1", domain.SpentForMinuses: "0.5", domain.ReadToEarn: "1"},
+		domain.Counts{Reads: 4, Dislikes: 1, CommentLikes: 1})
+	own.Reading = &domain.Reading{TimeToReadSeconds: 180, Earned: twei("1"), Date: noon.Add(3 * time.Minute)}
+	return whole, own
+}
+
+// statement returns a statement of one rewarded read, without what a report knows of its place.
+func statement(lines map[domain.Line]string, counts domain.Counts) domain.Statement {
+	s := domain.Statement{RewardedReads: 1, Counts: counts}
+	for line, amount := range lines {
+		s.Sums[line-1] = twei(amount)
+	}
+	return s
+}
+
+// appendReport appends a report as its purchase will: nothing else writes one yet.
+func appendReport(f *fixture, buyer, post, key string, whole, own domain.Statement) {
 	events := f.events()
 	size := uint64(len(events))
 	last := events[len(events)-1]
 	m := domain.Message{Source: domain.ReportSourcePrefix + buyer, ID: key}
 	id := domain.NewReportID(m)
-	whole := domain.Statement{Scope: domain.Scope{PostID: post}, Size: size, RecordedThrough: last.RecordedAt, RewardedReads: 1}
-	for line, amount := range map[domain.Line]string{
-		domain.EarnedForPluses: "0.5", domain.LikesOwn: "0.1", domain.LikesCommenter: "0.5", domain.LikesAuthor: "0.2",
-		domain.SpentForMinuses: "0.5", domain.PostPublishTribute: "10", domain.ReadToEarn: "1",
-	} {
-		whole.Sums[line-1] = twei(amount)
+	whole.Scope, own.Scope = domain.Scope{PostID: post}, domain.Scope{PostID: post, AccountID: buyer}
+	for _, s := range []*domain.Statement{&whole, &own} {
+		s.Size, s.RecordedThrough = size, last.RecordedAt
 	}
-	whole.Counts = domain.Counts{Reads: 6, Likes: 1, Dislikes: 1, CommentLikes: 2}
-	own := domain.Statement{Scope: domain.Scope{PostID: post, AccountID: buyer}, Size: size, RecordedThrough: last.RecordedAt, RewardedReads: 1}
-	for line, amount := range map[domain.Line]string{domain.LikesOwn: "0.1", domain.SpentForMinuses: "0.5", domain.ReadToEarn: "1"} {
-		own.Sums[line-1] = twei(amount)
-	}
-	own.Counts = domain.Counts{Reads: 4, Dislikes: 1, CommentLikes: 1}
-	own.Reading = &domain.Reading{TimeToReadSeconds: 180, Earned: twei("1"), Date: noon.Add(3 * time.Minute)}
 	e := &domain.Event{
 		ID: domain.NewEventID(m, domain.ReportStream(id)), Type: domain.PnLReportIssued, Stream: domain.ReportStream(id),
 		Source: m.Source, SourceID: m.ID, OccurredAt: f.clock.Now(), RecordedAt: f.clock.Now(), Tariff: 1,

@@ -272,7 +272,10 @@ func TestOperatorTimes(t *testing.T) {
 func TestReportReversed(t *testing.T) {
 	f := newFixture(t, logtest.MemoryOptions{})
 	f.must(published("p1", "ann"), read("p1", "bob", 60))
-	appendReport(f, "bob", "p1", "a key")
+	whole := statement(map[domain.Line]string{domain.PostPublishTribute: "10", domain.ReadToEarn: "1"}, domain.Counts{Reads: 1})
+	own := statement(map[domain.Line]string{domain.ReadToEarn: "1"}, domain.Counts{Reads: 1})
+	own.Reading = &domain.Reading{TimeToReadSeconds: 60, Earned: twei("1"), Date: noon}
+	appendReport(f, "bob", "p1", "a key", whole, own)
 	events := f.events()
 	report := events[len(events)-1]
 	reversal := f.recorded(f.reverse(report, "bought by mistake"))
