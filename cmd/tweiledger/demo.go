@@ -175,6 +175,9 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
 	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)
 	fmt.Fprintf(c.out, "  curl -N '%s/v1/log?follow=true'\n", origin)
+	if !cmd.Once {
+		fmt.Fprintf(c.out, "\nServing until Ctrl-C.\n")
+	}
 }
 
 // demoLike is an engagement to try: a like of the article by one who has not reacted yet.

@@ -34,7 +34,7 @@ Examples:
 // Run runs the command.
 func (cmd *importCommand) Run(ctx context.Context, c console) (err error) {
 	if cmd.URL != "" && cmd.Tariff != "" {
-		return &usageError{"--tariff is for a folder", "a serving process has its tariff: see tweiledger tariff publish --help"}
+		return &usageError{"--tariff is for a folder", "a serving process has its tariff: see tweiledger tariff publish --help, and unset TWEILEDGER_TARIFF"}
 	}
 	tariffs, err := readTariffs(cmd.Tariff)
 	if err != nil {
@@ -74,6 +74,8 @@ func filesSize(files []string) (total int64, err error) {
 			return 0, &usageError{fmt.Sprintf("there is no file %s", file), ""}
 		case err != nil:
 			return 0, err
+		case info.IsDir():
+			return 0, &usageError{fmt.Sprintf("%s is a folder", file), "give the files in it"}
 		case !info.Mode().IsRegular():
 			total = -1
 		case total >= 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
@@ -20,9 +21,9 @@ type service struct {
 	views  *projections.Views
 	ledger *domain.Ledger
 
-	// stopFolding ends the fold; folded is closed when it has ended.
+	// stopFolding ends the fold, which goes on in folding.
 	stopFolding context.CancelFunc
-	folded      chan struct{}
+	folding     sync.WaitGroup
 }
 
 // openService opens the ledger of a folder, which is made if it is not there, and lets the views follow the log. It
@@ -31,7 +32,7 @@ func openService(ctx context.Context, dir string, minFree byteSize) (s *service,
 	if err := checkFolder(dir, false); err != nil {
 		return nil, err
 	}
-	s = &service{folded: make(chan struct{})}
+	s = new(service)
 	var opened []func() error
 	defer func() {
 		for i := len(opened); err != nil && i > 0; i-- {
@@ -56,23 +57,31 @@ func openService(ctx context.Context, dir string, minFree byteSize) (s *service,
 
 // fold lets the views follow the log. Where an event cannot be folded they stay as they are, and are still read.
 func (s *service) fold() {
-	if why := s.views.Status().Rebuilt; why != "" {
-		slog.Warn("views_rebuilding", "reason", why)
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stopFolding = stop
-	go func() {
-		defer close(s.folded)
+	if why := s.views.Status().Rebuilt; why != "" {
+		slog.Warn("views_rebuilding", "reason", why)
+		s.folding.Go(func() { s.tellRebuilt(ctx) })
+	}
+	s.folding.Go(func() {
 		if err := s.views.Run(ctx); err != nil && ctx.Err() == nil {
 			slog.Error("fold_stopped", "error", err)
 		}
-	}()
+	})
+}
+
+// tellRebuilt logs that the views have caught up again, if they do before ctx ends.
+func (s *service) tellRebuilt(ctx context.Context) {
+	head, err := s.log.Head(ctx)
+	if err == nil && s.views.Wait(ctx, head) == nil {
+		slog.Info("views_rebuilt", "size", s.views.Status().Size)
+	}
 }
 
 // Close lets the views write what they have folded, and closes everything. No reads may be under way.
 func (s *service) Close() error {
 	s.stopFolding()
-	<-s.folded
+	s.folding.Wait()
 	return errors.Join(s.store.Close(), s.log.Close())
 }
 
@@ -85,13 +94,28 @@ func (s *service) caughtUp(ctx context.Context, c console) error {
 	showing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	shown := s.showFold(showing, c)
-	err = s.views.Wait(ctx, head)
+	err = s.await(ctx, head)
 	cancel()
 	<-shown
 	if err != nil {
 		return fmt.Errorf("folding the log: %w", err)
 	}
 	return nil
+}
+
+// await waits until the views hold everything up to a position, but not for space.
+func (s *service) await(ctx context.Context, at domain.Position) error {
+	for {
+		aWhile, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+		err := s.views.Wait(aWhile, at)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if waiting := s.views.Status().Waiting; waiting != nil {
+			return waiting
+		}
+	}
 }
 
 // settle waits until the views hold what was recorded, and tells where they do not.
