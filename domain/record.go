@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"time"
 )
 
 // ParseEngagements reads CloudEvents in structured mode like ParseEngagement, on all processors.
@@ -160,20 +159,46 @@ func (l *Ledger) decideWave(ctx context.Context, wave []*task) {
 	if err == nil && len(ts) == 0 {
 		err = errNotStarted
 	}
-	inParallel(len(wave), func(i int) {
-		if err != nil {
-			wave[i].finish(wave[i].outcome.failed(err))
-			return
+	if err != nil {
+		for _, t := range wave {
+			t.finish(t.outcome.failed(err))
 		}
-		l.decide(ctx, now, ts, wave[i])
+		return
+	}
+	about := l.loadAbout(ctx, wave)
+	inParallel(len(wave), func(i int) {
+		l.decide(ctx, wave[i], about[wave[i].about], facts{now: now, tariffs: ts})
 	})
 }
 
 var errNotStarted = errors.New("the log has no tariff: it was not started")
 
+// loaded is the state of a post or a comment that engagements of a wave are about, or why it could not be loaded.
+type loaded struct {
+	state state
+	err   error
+}
+
+// loadAbout loads what the tasks are about, each once: many are about the same few posts.
+func (l *Ledger) loadAbout(ctx context.Context, wave []*task) map[Stream]*loaded {
+	about := map[Stream]*loaded{}
+	var streams []Stream
+	for _, t := range wave {
+		if t.about != "" && about[t.about] == nil {
+			about[t.about] = new(loaded)
+			streams = append(streams, t.about)
+		}
+	}
+	inParallel(len(streams), func(i int) {
+		a := about[streams[i]]
+		a.state, a.err = l.load(ctx, streams[i], NoStream)
+	})
+	return about
+}
+
 // decide gives the task the append that it comes to, or its outcome.
-func (l *Ledger) decide(ctx context.Context, now time.Time, ts Tariffs, t *task) {
-	f := facts{now: now, tariffs: ts, id: NewEventID(t.Message, t.own)}
+func (l *Ledger) decide(ctx context.Context, t *task, about *loaded, f facts) {
+	f.id = NewEventID(t.Message, t.own)
 	var err error
 	if f.own, err = l.load(ctx, t.own, t.atLeast); err != nil {
 		t.finish(t.outcome.failed(err))
@@ -183,30 +208,29 @@ func (l *Ledger) decide(ctx context.Context, now time.Time, ts Tariffs, t *task)
 		t.finish(l.repeated(ctx, t, at))
 		return
 	}
-	if t.about != "" {
-		about, err := l.load(ctx, t.about, NoStream)
-		if err != nil {
-			t.finish(t.outcome.failed(err))
+	if about != nil {
+		if about.err != nil {
+			t.finish(t.outcome.failed(about.err))
 			return
 		}
-		switch about := about.(type) {
+		switch s := about.state.(type) {
 		case *postState:
-			f.post = about
+			f.post = s
 		case *commentState:
-			f.comment = about
+			f.comment = s
 		}
 	}
 	events, rej := t.Engagement.decide(t.own, &f)
 	if rej == nil {
 		rej, err = t.encode(events)
 	}
-	if rej != nil || l.ManyWriters {
+	if err == nil && (rej != nil || l.ManyWriters) {
 		rej, err = l.conflicting(ctx, t, rej)
 	}
 	switch {
 	case errors.Is(err, errRecordedMeanwhile):
 		t.atLeast = f.own.seen().last() + 1
-		l.decide(ctx, now, ts, t)
+		l.decide(ctx, t, about, f)
 	case err != nil:
 		t.finish(t.outcome.failed(err))
 	case rej != nil:
