@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 )
 
 // Difference is the first place where a log contradicts the rules.
@@ -34,7 +35,7 @@ type Summary struct {
 	Platform Sums
 	// Concurrent counts the events that were decided on another stream's state as it was a moment before: a reaction
 	// decided before a removal could be seen, a read that names the time to read which a change replaced. They are no
-	// differences (DESIGN section 4).
+	// differences (DESIGN section 4), unless they were recorded more than 5 minutes later.
 	Concurrent uint64
 	// RecordedTwice names the messages that a log with many writers took on two streams: both were paid, and an
 	// operator reverses one.
@@ -52,7 +53,7 @@ type TwiceRecorded struct {
 // a *Difference; errors of the lines' source are returned as they are.
 //
 // open is called twice and yields the canonical lines in log order. progress, if not nil, is told now and then how many
-// events were checked. Memory grows with the number of streams, by about 1 KB each.
+// events were checked. Memory grows with the number of streams, by about 2 KB each, and of messages, by about 50 bytes.
 func Check(open func() iter.Seq2[[]byte, error], progress func(events uint64)) (Summary, error) {
 	c := newChecker()
 	if err := c.survey(open()); err != nil {
@@ -84,13 +85,21 @@ type checker struct {
 	// switched holds, after a switch's withdrawal, the reaction that must follow on its stream.
 	switched map[Stream]*Event
 	// timesToRead holds the times to read that a post had, where it was changed.
-	timesToRead map[string][]uint64
-	messages    map[[16]byte]placedMessage
-	reports     reportCheck
-	tariffs     tariffState
-	started     bool
-	sums        checkSums
-	found       Summary
+	timesToRead map[string][]replaced
+	// removals tells when a comment's removal was recorded.
+	removals map[Stream]time.Time
+	messages map[[16]byte]placedMessage
+	reports  reportCheck
+	tariffs  tariffState
+	started  bool
+	sums     checkSums
+	found    Summary
+}
+
+// replaced is a time to read that a post had, until another was recorded.
+type replaced struct {
+	seconds uint64
+	until   time.Time
 }
 
 // placedMessage tells where a message was seen first.
@@ -102,7 +111,7 @@ type placedMessage struct {
 func newChecker() *checker {
 	return &checker{
 		streams: map[Stream]state{}, operated: map[Stream][]*Event{}, switched: map[Stream]*Event{},
-		timesToRead: map[string][]uint64{}, messages: map[[16]byte]placedMessage{},
+		timesToRead: map[string][]replaced{}, removals: map[Stream]time.Time{}, messages: map[[16]byte]placedMessage{},
 		reports: reportCheck{
 			folds: map[string][]*reportFold{}, due: map[uint64][]*reportFold{}, worked: map[reportStatement]*Statement{},
 		},
@@ -407,18 +416,26 @@ func (c *checker) state(stream Stream) state {
 // concurrent changes the facts to what they may have been a moment before, and reports whether there is such a change.
 func (c *checker) concurrent(e *Event, f *facts) bool {
 	switch {
-	case e.Type == PostRead && slices.Contains(c.timesToRead[e.PostID], e.TimeToReadSeconds):
+	case e.Type == PostRead && slices.ContainsFunc(c.timesToRead[e.PostID], func(r replaced) bool {
+		return r.seconds == e.TimeToReadSeconds && sameMoment(e.RecordedAt, r.until)
+	}):
 		post := *f.post
 		post.timeToRead = e.TimeToReadSeconds
 		f.post = &post
 		return true
-	case f.comment.removed:
+	case f.comment.removed && sameMoment(e.RecordedAt, c.removals[CommentStream(e.CommentID)]):
 		comment := *f.comment
 		comment.removed = false
 		f.comment = &comment
 		return true
 	}
 	return false
+}
+
+// sameMoment reports whether a decision may not have seen what was recorded before it in the log, with the skew between
+// clocks that the tariffs' lead allows for.
+func sameMoment(decided, recorded time.Time) bool {
+	return decided.Before(recorded.Add(tariffLeadThird))
 }
 
 // follow takes the event into the state of its stream.
@@ -444,7 +461,10 @@ func (c *checker) follow(e *Event) error {
 		c.operated[e.Stream] = append(events, e)
 	}
 	if post, ok := before.(*postState); ok && e.Type == PostChanged && e.TimeToReadSeconds > 0 {
-		c.timesToRead[e.PostID] = append(c.timesToRead[e.PostID], post.timeToRead)
+		c.timesToRead[e.PostID] = append(c.timesToRead[e.PostID], replaced{post.timeToRead, e.RecordedAt})
+	}
+	if e.Type == CommentRemoved {
+		c.removals[e.Stream] = e.RecordedAt
 	}
 	return nil
 }

@@ -342,7 +342,7 @@ func syntaxRejection(err error) *Rejection {
 	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
-		rej.Field = strings.ReplaceAll(strings.TrimPrefix(string(syntax.JSONPointer), "/"), "/", ".")
+		rej.Field = shortened([]byte(memberPath(syntax.JSONPointer)))
 		rej.Detail = fmt.Sprintf("not valid JSON at byte %d: %v", syntax.ByteOffset, syntax.Err)
 		if errors.Is(err, jsontext.ErrDuplicateName) {
 			rej.Detail = fmt.Sprintf("the name stands twice, again at byte %d", syntax.ByteOffset)

@@ -100,6 +100,24 @@ type Append struct {
 	Events []EncodedEvent
 }
 
+// Validate returns an error that wraps ErrAppendTooLarge where the append is empty or exceeds the limits.
+func (a *Append) Validate() error {
+	if len(a.Events) == 0 {
+		return fmt.Errorf("%w: no events", ErrAppendTooLarge)
+	}
+	lines := 0
+	for _, e := range a.Events {
+		if len(e.Canonical) > MaxEventBytes {
+			return fmt.Errorf("%w: an event of %d bytes", ErrAppendTooLarge, len(e.Canonical))
+		}
+		lines += len(e.Canonical)
+	}
+	if lines > MaxAppendBytes {
+		return fmt.Errorf("%w: events of %d bytes together", ErrAppendTooLarge, lines)
+	}
+	return nil
+}
+
 // Appended answers one Append.
 type Appended struct {
 	// Positions has one position for each event, in order; nil if Err is set.

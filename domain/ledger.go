@@ -218,7 +218,10 @@ func (l *Ledger) tariffs(ctx context.Context, maxAge time.Duration) (Tariffs, er
 		}
 	}
 	// Whoever read before may have read what is asked for.
-	known, _ = b.get()
+	known, began = b.get()
+	if !began.IsZero() && l.Clock().Sub(began) < maxAge {
+		return known.tariffs, nil
+	}
 	began = l.Clock()
 	fresh, err := l.readTariffs(ctx, known)
 	if err == nil {
@@ -346,7 +349,10 @@ func (l *Ledger) appendOwn(ctx context.Context, o Outcome, e *Event) (_ Outcome,
 	}
 	answer := l.appendOne(ctx, Append{e.Stream, e.Revision - 1, e.Message(), []EncodedEvent{{e.Type, line}}})
 	if errors.Is(answer.Err, ErrRevisionConflict) {
-		return o, pause(ctx, 0) == nil
+		if err := pause(ctx, 0); err != nil {
+			return o.failed(err), false
+		}
+		return o, true
 	}
 	if answer.Err != nil {
 		return o.failed(answer.Err), false

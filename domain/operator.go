@@ -3,6 +3,8 @@ package domain
 import (
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // OperatorName is who asks (`by`) where nobody has to say who they are: on a loopback address.
@@ -13,6 +15,32 @@ type request struct {
 	event    EventID
 	note, by string
 	now      time.Time
+}
+
+// ParseRequest reads what an operator asks for about one event: a JSON object of event_id and note, both strings. A
+// rejection has the code invalid, and the member as its field.
+func ParseRequest(text []byte) (event EventID, note string, rej *Rejection) {
+	var doc struct {
+		EventID *string `json:"event_id"`
+		Note    *string `json:"note"`
+	}
+	if err := json.Unmarshal(text, &doc, json.RejectUnknownMembers(true)); err != nil {
+		return event, "", documentRejection(err)
+	}
+	if err := rejectNull(text); err != nil {
+		return event, "", invalidField(err)
+	}
+	if doc.EventID == nil {
+		return event, "", reject(CodeInvalid, "event_id", "is missing")
+	}
+	event, err := ParseEventID(*doc.EventID)
+	if err != nil {
+		return event, "", reject(CodeInvalid, "event_id", "%v", err)
+	}
+	if doc.Note == nil {
+		return event, "", reject(CodeInvalid, "note", "is missing: it says why")
+	}
+	return event, *doc.Note, nil
 }
 
 func (r request) validate() *Rejection {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // ParseEngagements reads CloudEvents in structured mode like ParseEngagement, on all processors.
@@ -27,14 +29,24 @@ func inParallel(n int, do func(i int)) {
 		return
 	}
 	var wg sync.WaitGroup
+	var panicked atomic.Value
 	for w := range workers {
 		wg.Go(func() {
+			// A panic is the caller's, who may be a request that ends with it; here it would end the process.
+			defer func() {
+				if p := recover(); p != nil {
+					panicked.Store(fmt.Sprintf("%v\n%s", p, debug.Stack()))
+				}
+			}()
 			for i := n * w / workers; i < n*(w+1)/workers; i++ {
 				do(i)
 			}
 		})
 	}
 	wg.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(p)
+	}
 }
 
 // task is one engagement of a batch on its way to its outcome.

@@ -9,8 +9,8 @@ import (
 
 // Limits of a tariff (DESIGN section 3).
 const (
-	MaxTariffRows          = 200
-	MaxTariffRowsPerAction = 16
+	MaxTariffRows              = 200
+	MaxTariffRowsPerEngagement = 16
 )
 
 // maxRowAmount is the largest amount of a row: 1,000,000 Twei.
@@ -175,8 +175,8 @@ func (t *Tariff) Validate() error {
 		if err := r.validate(fmt.Sprintf("rows[%d]", i)); err != nil {
 			return err
 		}
-		if perEngagement[r.Engagement]++; perEngagement[r.Engagement] > MaxTariffRowsPerAction {
-			return fieldErrorf(fmt.Sprintf("rows[%d].engagement", i), "more than %d rows for %s", MaxTariffRowsPerAction, r.Engagement.TariffName())
+		if perEngagement[r.Engagement]++; perEngagement[r.Engagement] > MaxTariffRowsPerEngagement {
+			return fieldErrorf(fmt.Sprintf("rows[%d].engagement", i), "more than %d rows for %s", MaxTariffRowsPerEngagement, r.Engagement.TariffName())
 		}
 	}
 	return nil

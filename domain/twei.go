@@ -125,8 +125,8 @@ func ParseTwei(s string) (Twei, error) {
 		return Twei{}, fmt.Errorf("%q is not an amount: %w", s, err)
 	}
 	a, err := TweiFromDecimal(d)
-	if err == nil && amountValueCount.Add(1) <= maxAmountTexts {
-		amountValues.Store(strings.Clone(s), a)
+	if err == nil {
+		keep(&amountValues, &amountValueCount, strings.Clone(s), a)
 	}
 	return a, err
 }
@@ -161,19 +161,25 @@ func (a Twei) String() string {
 		return text.(string)
 	}
 	text := a.Decimal().String()
-	if amountTextCount.Add(1) <= maxAmountTexts {
-		amountTexts.Store(a, text)
-	}
+	keep(&amountTexts, &amountTextCount, a, text)
 	return text
 }
 
-// A tariff has few amounts, and every event writes and reads them: their texts are kept, up to a fixed number.
+// A tariff has few amounts, and every event writes and reads them: texts are kept, and all thrown away when there are
+// too many, since statements have any number.
 var (
 	amountTexts, amountValues         sync.Map // Twei → string, string → Twei
 	amountTextCount, amountValueCount atomic.Int64
 )
 
-const maxAmountTexts = 1_024
+func keep(texts *sync.Map, count *atomic.Int64, key, value any) {
+	const most = 1_024
+	if count.Add(1) > most {
+		texts.Clear()
+		count.Store(1)
+	}
+	texts.Store(key, value)
+}
 
 // MarshalText returns what String returns.
 func (a Twei) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
