@@ -337,6 +337,18 @@ func TestCheckCountsConcurrentEvents(t *testing.T) {
 		if n := f.check().Concurrent; n != 1 {
 			t.Errorf("%s: %d concurrent events", name, n)
 		}
+		late := *e
+		late.RecordedAt = late.RecordedAt.Add(third)
+		line, err := late.AppendCanonical(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := f.lines()
+		lines[len(lines)-1] = line
+		var d *domain.Difference
+		if _, err := domain.Check(source(lines), nil); !errors.As(err, &d) || d.Index != uint64(len(lines)-1) {
+			t.Errorf("%s, long after: %v", name, err)
+		}
 	}
 }
 
@@ -361,6 +373,10 @@ func TestCheckPassesErrorsOn(t *testing.T) {
 	newer[5] = bytes.Replace(newer[5], []byte("PostRead"), []byte("PostSkimmed"), 1)
 	if _, err := domain.Check(source(newer), nil); !errors.Is(err, domain.ErrUnsupported) || errors.As(err, &d) || !strings.Contains(fmt.Sprint(err), "5") {
 		t.Errorf("a newer type: %v", err)
+	}
+	newer[5] = bytes.Replace(newer[5], []byte(`"post_id"`), []byte(`"amount_praised":[null],"post_id"`), 1)
+	if _, err := domain.Check(source(newer), nil); !errors.Is(err, domain.ErrUnsupported) || errors.As(err, &d) {
+		t.Errorf("a newer type with members of its own: %v", err)
 	}
 	var told uint64
 	summary, err := domain.Check(source(golden), func(events uint64) { told = events })

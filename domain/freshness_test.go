@@ -272,3 +272,51 @@ func TestTariffReadHangs(t *testing.T) {
 		t.Errorf("the one that reads: %s %s", o.Result, o.Detail)
 	}
 }
+
+// Who waited for another's read of the tariffs does not read them again.
+func TestTariffReadIsShared(t *testing.T) {
+	f := newFixture(t, logtest.MemoryOptions{})
+	hanging, goOn := make(chan struct{}), make(chan struct{})
+	reads := 0
+	ledger := f.second(hook(&hookedLog{failStream: func(s domain.Stream) error {
+		if reads++; reads == 2 {
+			close(hanging)
+			<-goOn
+		}
+		return nil
+	}}))
+	// Too old to be used: both have to wait for a read.
+	f.clock.advance(third)
+	answers := make(chan error)
+	ask := func() {
+		_, err := ledger.Tariffs(t.Context())
+		answers <- err
+	}
+	go ask()
+	<-hanging
+	go ask()
+	close(goOn)
+	for range 2 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if reads != 2 {
+		t.Errorf("%d reads, the start's included", reads)
+	}
+}
+
+// A request that ends while its race is decided is answered as failed, never with no result.
+func TestOperatorGivesUp(t *testing.T) {
+	f := newFixture(t, logtest.MemoryOptions{})
+	f.must(published("p1", "ann"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ledger := f.second(hook(&hookedLog{beforeAppend: func(appends []domain.Append) {
+		f.recorded(f.publish(tariffFrom(2, lead, nil)))
+		cancel()
+	}}))
+	o := ledger.PublishTariff(ctx, tariffFrom(2, 2*lead, nil), "ops")
+	if o.Result != domain.Failed || o.Detail == "" {
+		t.Errorf("%+v", o)
+	}
+}
