@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Difference is the first place where a log contradicts the rules.
@@ -33,10 +35,10 @@ type Summary struct {
 	ByType  map[EventType]uint64
 	// Platform holds the platform's sum of each line.
 	Platform Sums
-	// Concurrent counts the events that were decided on another stream's state as it was a moment before: a reaction
-	// decided before a removal could be seen, a read that names the time to read which a change replaced. They are no
-	// differences (DESIGN section 4), unless they were recorded more than 5 minutes later.
-	Concurrent uint64
+	// Concurrent has the indexes of the events that were decided on another stream's state as it was a moment before: a
+	// reaction decided before a removal could be seen, a read that names the time to read which a change replaced. They
+	// are no differences (DESIGN section 4), unless they were recorded more than 5 minutes later.
+	Concurrent []uint64
 	// RecordedTwice names the messages that a log with many writers took on two streams: both were paid, and an
 	// operator reverses one.
 	RecordedTwice []TwiceRecorded
@@ -168,7 +170,7 @@ func (c *checker) check(line []byte) error {
 		return fmt.Errorf("event %d: %w", c.index, err)
 	}
 	if err != nil {
-		return c.differs(nil, "I1", "%v", err)
+		return c.differs(&Event{ID: claimedID(line)}, "I1", "%v", err)
 	}
 	if d := c.checkStream(e); d != nil {
 		return d
@@ -185,6 +187,21 @@ func (c *checker) check(line []byte) error {
 	c.noteMessage(e)
 	c.found.ByType[e.Type]++
 	return nil
+}
+
+// claimedID returns the id that a line which is no event's says, the zero id where it says none.
+func claimedID(line []byte) EventID {
+	var claim struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(line, &claim) != nil {
+		return EventID{}
+	}
+	id, err := ParseEventID(claim.ID)
+	if err != nil {
+		return EventID{}
+	}
+	return id
 }
 
 // checkStream checks the stream's name, the revision, and that the log begins with a tariff.
@@ -255,13 +272,27 @@ func firstDifference(e, want *Event) (invariant, what string) {
 	case e.Reason != want.Reason:
 		return "I12", fmt.Sprintf("the reason is %q, not %q", e.Reason, want.Reason)
 	}
-	return "I14", "the line is another"
+	return "I14", "the member " + firstOtherMember(e, want) + " is another"
 }
 
 func sameStatement(a, b *Statement) bool {
 	left, err1 := a.AppendJSON(nil)
 	right, err2 := b.AppendJSON(nil)
 	return err1 == nil && err2 == nil && bytes.Equal(left, right)
+}
+
+// firstOtherMember names the first member that two events of one type do not have in common.
+func firstOtherMember(e, want *Event) string {
+	for i := range eventMembers {
+		m := &eventMembers[i]
+		if setOf(e)&(1<<i) == 0 && setOf(want)&(1<<i) == 0 {
+			continue
+		}
+		if !bytes.Equal(m.write([]byte{'{'}, m.key, e), m.write([]byte{'{'}, m.key, want)) {
+			return m.key
+		}
+	}
+	return "type"
 }
 
 // checkTariff checks a version. Those that the log begins with may be of any time.
@@ -352,7 +383,7 @@ func (c *checker) checkEngagement(e *Event, line []byte) error {
 		if d := c.agree(e, line, events, rej); d != nil {
 			return d
 		}
-		c.found.Concurrent++
+		c.found.Concurrent = append(c.found.Concurrent, c.index)
 	}
 	if switchID != (EventID{}) {
 		c.switched[e.Stream] = events[1]

@@ -334,8 +334,8 @@ func TestCheckCountsConcurrentEvents(t *testing.T) {
 		if len(e.Postings) == 0 {
 			t.Errorf("%s: it does not pay: %s", name, e.Reason)
 		}
-		if n := f.check().Concurrent; n != 1 {
-			t.Errorf("%s: %d concurrent events", name, n)
+		if n := f.check().Concurrent; len(n) != 1 || n[0] != uint64(len(f.lines())-1) {
+			t.Errorf("%s: the concurrent events are %d", name, n)
 		}
 		late := *e
 		late.RecordedAt = late.RecordedAt.Add(third)

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -93,16 +94,16 @@ var eventShapes = [...]struct{ required, optional string }{
 const commonMembers = "id occurred_at postings recorded_at revision source source_id stream type"
 
 func init() {
-	bits := map[string]uint64{}
+	byKey := map[string]uint64{}
 	for i, m := range eventMembers {
-		bits[m.key] = 1 << i
+		byKey[m.key] = 1 << i
 	}
 	set := func(keys string) (mask uint64) {
 		for key := range strings.FieldsSeq(keys) {
-			if bits[key] == 0 {
+			if byKey[key] == 0 {
 				panic("no member " + key)
 			}
-			mask |= bits[key]
+			mask |= byKey[key]
 		}
 		return mask
 	}
@@ -122,10 +123,9 @@ func (e *Event) AppendCanonical(dst []byte) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = append(dst, '{')
-	s := shapes[e.Type]
+	set := setOf(e)
 	for i := range eventMembers {
-		m := &eventMembers[i]
-		if bit := uint64(1) << i; s.required&bit != 0 || s.optional&bit != 0 && m.isSet(e) {
+		if m := &eventMembers[i]; set&(1<<i) != 0 {
 			if dst = m.write(dst, m.key, e); dst == nil {
 				return nil, fmt.Errorf("event %s: the member %s cannot be written", e.ID, m.key)
 			}
@@ -136,6 +136,18 @@ func (e *Event) AppendCanonical(dst []byte) ([]byte, error) {
 		return nil, fmt.Errorf("event %s: its line has %d bytes, at most %d are allowed: %w", e.ID, n, MaxEventBytes, ErrAppendTooLarge)
 	}
 	return dst, nil
+}
+
+// setOf returns the set of the members that the event's line has.
+func setOf(e *Event) uint64 {
+	s := shapes[e.Type]
+	set := s.required
+	for rest := s.optional; rest != 0; rest &= rest - 1 {
+		if i := bits.TrailingZeros64(rest); eventMembers[i].isSet(e) {
+			set |= 1 << i
+		}
+	}
+	return set
 }
 
 // DecodeEvent reads an event's canonical line. It takes that very form and no other: what it returns is written to the

@@ -16,7 +16,7 @@ import (
 )
 
 // long reports whether the whole campaigns are asked for.
-var long = os.Getenv("TWEILEDGER_TEST_LONG") != ""
+var long = os.Getenv("TWEILEDGER_TEST_LONG") == "1"
 
 // steps is how many steps a run of a model takes at most.
 func steps() int {
@@ -212,7 +212,7 @@ func compareLogs(t *rapid.T, m *model, logs ...*fixture) {
 	var first []string
 	for i, f := range logs {
 		summary := f.check()
-		if summary.Concurrent != 0 || len(summary.RecordedTwice) != 0 || int(summary.Events) != len(m.facts) {
+		if len(summary.Concurrent) != 0 || len(summary.RecordedTwice) != 0 || int(summary.Events) != len(m.facts) {
 			t.Fatalf("log %d: %+v; the model has %d facts", i, summary, len(m.facts))
 		}
 		_, _, platform := m.sums()

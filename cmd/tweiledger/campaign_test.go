@@ -204,6 +204,13 @@ func (c *campaign) keep(answers []answer) {
 	c.changed.Broadcast()
 }
 
-func campaignLoad(engagements int) [][]byte {
-	return slices.Collect(workload.Generate(workload.Options{Posts: 20, Accounts: 100, Engagements: engagements, Seed: rand.Uint64()}))
+// seeded returns a source of randomness, and logs its seed, so that a failure can be had again.
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+func campaignLoad(random *rand.Rand, engagements int) [][]byte {
+	return slices.Collect(workload.Generate(workload.Options{Posts: 20, Accounts: 100, Engagements: engagements, Seed: random.Uint64()}))
 }

@@ -47,7 +47,7 @@ func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	s, err := openService(ctx, dir, 0)
+	s, err := openService(ctx, dir, defaultMinFree)
 	if err != nil {
 		return err
 	}

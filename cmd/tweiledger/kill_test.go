@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"syscall"
@@ -28,10 +27,10 @@ func testKill(t *testing.T, program string) {
 	if long() {
 		rounds = 50
 	}
-	c := newCampaign(t, program)
-	wait := c.send(campaignLoad(500 * rounds))
+	c, random := newCampaign(t, program), seeded(t)
+	wait := c.send(campaignLoad(random, 500*rounds))
 	for range rounds {
-		if !c.untilAnswered(1 + rand.IntN(400)) {
+		if !c.untilAnswered(1 + random.IntN(400)) {
 			t.Fatal("the load ended before the last kill")
 		}
 		c.process.kill()
@@ -48,9 +47,9 @@ func testKill(t *testing.T, program string) {
 // testTerminate: SIGTERM under load finishes what was accepted, answers it, and exits with 0: nothing is in the
 // log whose outcome nobody was given.
 func testTerminate(t *testing.T, program string) {
-	c := newCampaign(t, program)
-	wait := c.send(campaignLoad(20_000))
-	if !c.untilAnswered(500 + rand.IntN(1000)) {
+	c, random := newCampaign(t, program), seeded(t)
+	wait := c.send(campaignLoad(random, 20_000))
+	if !c.untilAnswered(500 + random.IntN(1000)) {
 		t.Fatal("the load ended before SIGTERM")
 	}
 	err := c.process.terminate()

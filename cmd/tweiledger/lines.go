@@ -18,6 +18,8 @@ type textLine struct {
 	long bool
 	// bytes is what the line takes in the file.
 	bytes int64
+	// ended says that a line feed ends it.
+	ended bool
 }
 
 // readLines yields the lines of r, whose text is the receiver's to keep. Of a line with more than limit bytes only the
@@ -47,7 +49,8 @@ func readLine(in *bufio.Reader, limit int) (line textLine, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
 		line.bytes += int64(len(part))
-		text := bytes.TrimSuffix(part, []byte("\n"))
+		text, ended := bytes.CutSuffix(part, []byte("\n"))
+		line.ended = ended
 		if room := limit + 1 - len(line.text); len(text) > room {
 			text = text[:room]
 		}

@@ -127,6 +127,10 @@ func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 				yield(nil, fmt.Errorf("reading %s, line %d: %w", name, line.number, err))
 				return
 			}
+			if !line.ended {
+				yield(nil, fmt.Errorf("%s, line %d: no line feed ends it: it was cut off", name, line.number))
+				return
+			}
 			if !yield(line.text, nil) {
 				return
 			}

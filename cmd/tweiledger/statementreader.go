@@ -33,7 +33,7 @@ func (p *place) statementReader(ctx context.Context, c console) (statementReader
 	if err := checkFolder(p.Data, true); err != nil {
 		return nil, err
 	}
-	s, err := openService(ctx, p.Data, 0)
+	s, err := openService(ctx, p.Data, defaultMinFree)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,9 @@ func (cmd *verifyCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return fmt.Errorf("the log was not checked to its end: %w", err)
 	}
+	if summary.Events == 0 {
+		return errors.New("there is no event: a log begins with a tariff, so this is not a whole one")
+	}
 	return showSummary(c.out, &summary)
 }
 
@@ -132,8 +135,8 @@ func showSummary(out io.Writer, s *domain.Summary) error {
 		}
 	}
 	fmt.Fprintf(out, "Profit %s, loss %s, total %s, read-to-earn %s Twei.\n", profit, loss, total, s.Platform.Of(domain.ReadToEarn))
-	if s.Concurrent > 0 {
-		fmt.Fprintf(out, "%d events were decided while another stream changed, which is no difference.\n", s.Concurrent)
+	if len(s.Concurrent) > 0 {
+		fmt.Fprintf(out, "Decided while another stream changed, which is no difference: events %d.\n", s.Concurrent)
 	}
 	for _, twice := range s.RecordedTwice {
 		fmt.Fprintf(out, "Recorded twice, to be reversed once: source %q id %q, events %d and %d.\n",
