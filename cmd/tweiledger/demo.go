@@ -171,7 +171,7 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 	}
 	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost})
 	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader})
-	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nTry:\n", origin, path)
+	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n", origin, path)
 	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
 	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)
 	fmt.Fprintf(c.out, "  curl -N '%s/v1/log?follow=true'\n", origin)

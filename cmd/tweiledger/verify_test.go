@@ -204,6 +204,24 @@ func TestVerifyUnsupported(t *testing.T) {
 	}
 }
 
+// TestVerifyIncomplete: a file that is empty, or whose last line is cut off, is no whole export.
+func TestVerifyIncomplete(t *testing.T) {
+	dir := t.TempDir()
+	whole, err := os.ReadFile(writeLines(t, dir, exportedArticle(t, dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, text := range map[string][]byte{"there is no event": nil, "cut off": bytes.TrimSuffix(whole, []byte("\n"))} {
+		file := filepath.Join(dir, "incomplete.ndjson")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tweiledger(t, "verify", "--file", file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // exportedArticle returns the lines of a log of the sample article, with a reversal at the end.
 func exportedArticle(t *testing.T, dir string) []string {
 	t.Helper()
