@@ -75,7 +75,7 @@ func (suite) follow(l *log) {
 	f := l.following(domain.Position{})
 	var want []domain.Append
 	for i := range domain.Revision(20) {
-		a := entries(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it", 1+int(i)%2)
+		a := several(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it", 1+int(i)%2)
 		l.must(a)
 		want = append(want, a)
 		// Each append is seen before the next one is made, so the follower waits again and again.
@@ -98,7 +98,7 @@ func (suite) follow(l *log) {
 // followMany follows from several places while several writers append.
 func (suite) followMany(l *log) {
 	const writers, calls = 8, 12
-	l.must(entry(domain.TariffStream, domain.NoStream, "first"))
+	l.must(one(domain.TariffStream, domain.NoStream, "first"))
 	start := l.head()
 	followers := []*follower{l.following(domain.Position{}), l.following(start), l.following(start)}
 	var writing sync.WaitGroup
@@ -106,7 +106,8 @@ func (suite) followMany(l *log) {
 		writing.Go(func() {
 			stream := domain.PostStream(fmt.Sprint(w))
 			for i := range domain.Revision(calls) {
-				appends := []domain.Append{entries(stream, 2*i-1, "it", 2), entry(domain.CommentStream(fmt.Sprint(w, "-", i)), domain.NoStream, "it")}
+				comment := domain.CommentStream(fmt.Sprint(w, "-", i))
+				appends := []domain.Append{several(stream, 2*i-1, "it", 2), one(comment, domain.NoStream, "it")}
 				for _, answer := range l.Append(l.Context(), appends) {
 					if answer.Err != nil {
 						l.Errorf("writer %d: %v", w, answer.Err)
@@ -134,8 +135,10 @@ func (suite) followMany(l *log) {
 func (suite) cancelledAppend(l *log) {
 	ctx, cancel := context.WithCancel(l.Context())
 	cancel()
-	for _, answer := range l.Append(ctx, []domain.Append{entry("post-p", domain.NoStream, "a"), entry("post-q", domain.NoStream, "b")}) {
-		if !errors.Is(answer.Err, domain.ErrUnavailable) || !errors.Is(answer.Err, context.Canceled) || answer.Positions != nil {
+	appends := []domain.Append{one("post-p", domain.NoStream, "a"), one("post-q", domain.NoStream, "b")}
+	for _, answer := range l.Append(ctx, appends) {
+		told := errors.Is(answer.Err, domain.ErrUnavailable) && errors.Is(answer.Err, context.Canceled)
+		if !told || answer.Positions != nil {
 			l.Fatalf("an append with a cancelled context: %v", answer.Err)
 		}
 	}
@@ -146,12 +149,13 @@ func (suite) cancelledAppend(l *log) {
 	const count = 50
 	for i := range count {
 		ctx, cancel := context.WithCancel(l.Context())
-		a := entry(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it")
+		a := one(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it")
 		answered := make(chan domain.Appended)
 		go func() { answered <- l.Append(ctx, []domain.Append{a})[0] }()
 		cancel()
 		answer := <-answered
-		if answer.Err != nil && !errors.Is(answer.Err, domain.ErrUnavailable) && !errors.Is(answer.Err, domain.ErrOutcomeUnknown) {
+		told := errors.Is(answer.Err, domain.ErrUnavailable) || errors.Is(answer.Err, domain.ErrOutcomeUnknown)
+		if answer.Err != nil && !told {
 			l.Fatalf("an append whose context ends: %v", answer.Err)
 		}
 		l.must(a)
@@ -162,7 +166,7 @@ func (suite) cancelledAppend(l *log) {
 }
 
 func (suite) cancelledRead(l *log) {
-	l.must(entries("post-p", domain.NoStream, "it", 3))
+	l.must(several("post-p", domain.NoStream, "it", 3))
 	ctx, cancel := context.WithCancel(l.Context())
 	cancel()
 	events, err := collect(l, ctx, domain.Position{})
@@ -191,7 +195,7 @@ func (suite) cancelledRead(l *log) {
 func (suite) cancelInTheMiddle(l *log) {
 	const count = 4_000
 	for from := domain.Revision(0); from < count; from += 500 {
-		l.must(entries("post-p", from-1, "it", 500))
+		l.must(several("post-p", from-1, "it", 500))
 	}
 	for _, stop := range []int{1, 50, 1_500, count} {
 		ctx, cancel := context.WithCancel(l.Context())
@@ -286,7 +290,7 @@ func (suite) oneStreamManyWriters(l *log) {
 			expected := domain.NoStream
 			for i := 0; i < each && !l.Failed(); {
 				text := fmt.Sprint(w, "/", i)
-				a := withMessage(entry(stream, expected, text), text)
+				a := withMessage(one(stream, expected, text), text)
 				out := try(w, a, text)
 				if !out.ok {
 					expected = out.actual
@@ -346,8 +350,8 @@ func (suite) manyStreamsManyWriters(l *log) {
 		writing.Go(func() {
 			for i := range domain.Revision(calls) {
 				appends := []domain.Append{
-					entries(domain.PostStream(fmt.Sprint(w)), 2*i-1, "own", 2),
-					entry(domain.CommentStream(fmt.Sprint(i)), domain.NoStream, fmt.Sprint("of ", w)),
+					several(domain.PostStream(fmt.Sprint(w)), 2*i-1, "own", 2),
+					one(domain.CommentStream(fmt.Sprint(i)), domain.NoStream, fmt.Sprint("of ", w)),
 				}
 				answers := l.Append(l.Context(), appends)
 				if answers[0].Err != nil {
@@ -367,7 +371,7 @@ func (suite) manyStreamsManyWriters(l *log) {
 		total += n
 		var want []domain.Append
 		for i := range domain.Revision(calls) {
-			want = append(want, entries(domain.PostStream(fmt.Sprint(w)), 2*i-1, "own", 2))
+			want = append(want, several(domain.PostStream(fmt.Sprint(w)), 2*i-1, "own", 2))
 		}
 		l.same(l.stream(domain.PostStream(fmt.Sprint(w)), 0), want...)
 	}

@@ -169,7 +169,7 @@ func (m *Memory) Append(ctx context.Context, appends []domain.Append) []domain.A
 }
 
 func (m *Memory) appendOne(ctx context.Context, a *domain.Append) domain.Appended {
-	if err := checkLimits(a); err != nil {
+	if err := a.Validate(); err != nil {
 		return domain.Appended{Err: err}
 	}
 	if err := ctx.Err(); err != nil {
@@ -190,23 +190,6 @@ func (m *Memory) appendOne(ctx context.Context, a *domain.Append) domain.Appende
 		return domain.Appended{Err: fmt.Errorf("%w: as the test says", domain.ErrOutcomeUnknown)}
 	}
 	return domain.Appended{Positions: positions, Err: err}
-}
-
-func checkLimits(a *domain.Append) error {
-	if len(a.Events) == 0 {
-		return fmt.Errorf("%w: no events", domain.ErrAppendTooLarge)
-	}
-	total := 0
-	for _, e := range a.Events {
-		if len(e.Canonical) > domain.MaxEventBytes {
-			return fmt.Errorf("%w: an event of %d bytes", domain.ErrAppendTooLarge, len(e.Canonical))
-		}
-		total += len(e.Canonical)
-	}
-	if total > domain.MaxAppendBytes {
-		return fmt.Errorf("%w: events of %d bytes together", domain.ErrAppendTooLarge, total)
-	}
-	return nil
 }
 
 // try appends a or says why not.
@@ -287,7 +270,9 @@ func (m *Memory) add(s *memoryStream, a *domain.Append) []domain.Position {
 }
 
 // ReadStream implements domain.EventLog.
-func (m *Memory) ReadStream(ctx context.Context, stream domain.Stream, from domain.Revision) iter.Seq2[domain.LogEvent, error] {
+func (m *Memory) ReadStream(
+	ctx context.Context, stream domain.Stream, from domain.Revision,
+) iter.Seq2[domain.LogEvent, error] {
 	return func(yield func(domain.LogEvent, error) bool) {
 		events, err := m.stream(ctx, stream)
 		if err != nil {

@@ -33,15 +33,15 @@ func TestMemory(t *testing.T) {
 
 func TestMemoryLagsAfterConflict(t *testing.T) {
 	l := &log{t, NewMemory(MemoryOptions{T: t, LagReads: 2})}
-	l.must(entry("post-p", domain.NoStream, "a"))
-	l.conflicts(entry("post-p", domain.NoStream, "b"), 0)
+	l.must(one("post-p", domain.NoStream, "a"))
+	l.conflicts(one("post-p", domain.NoStream, "b"), 0)
 	l.missing("post-p")
 	l.missing("post-p")
 	if n := len(l.stream("post-p", 0)); n != 1 {
 		t.Fatalf("%d events after the lag, want 1", n)
 	}
 	// What a reader has seen stays seen.
-	l.conflicts(entry("post-p", domain.NoStream, "c"), 0)
+	l.conflicts(one("post-p", domain.NoStream, "c"), 0)
 	if n := len(l.stream("post-p", 0)); n != 1 {
 		t.Fatalf("%d events, want the one already shown", n)
 	}
@@ -62,7 +62,7 @@ func TestMemoryFaults(t *testing.T) {
 		{NoFault, nil, 1},
 	} {
 		fault = row.fault
-		if err := l.try(entry("post-p", domain.NoStream, "a")).Err; !errors.Is(err, row.err) || m.Len() != row.taken {
+		if err := l.try(one("post-p", domain.NoStream, "a")).Err; !errors.Is(err, row.err) || m.Len() != row.taken {
 			t.Fatalf("row %d: %v and %d events, want %v and %d", i, err, m.Len(), row.err, row.taken)
 		}
 	}
@@ -78,7 +78,7 @@ func TestMemoryFailsReads(t *testing.T) {
 		return nil
 	}})
 	l := &log{t, m}
-	at = l.must(entries("post-p", domain.NoStream, "a", 20))[0][11]
+	at = l.must(several("post-p", domain.NoStream, "a", 20))[0][11]
 	if events, err := collect(l, t.Context(), domain.Position{}); len(events) != 11 || !errors.Is(err, broken) {
 		t.Fatalf("%d events and %v, want 11 and the fault", len(events), err)
 	}
@@ -90,7 +90,7 @@ func TestMemoryFailsReads(t *testing.T) {
 func TestMemoryPolices(t *testing.T) {
 	watch := &recorder{TB: t}
 	m := NewMemory(MemoryOptions{T: watch})
-	m.Append(context.Background(), []domain.Append{entry("post-p", domain.NoStream, "a")})
+	m.Append(context.Background(), []domain.Append{one("post-p", domain.NoStream, "a")})
 	m.events[0].line[0] ^= 1
 	watch.cleanup()
 	if !watch.failed {

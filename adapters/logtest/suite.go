@@ -78,12 +78,12 @@ func Line(stream domain.Stream, revision domain.Revision, text string, size int)
 	return line
 }
 
-// entry returns an append of one event to a stream. Its message is the stream's, the revision's and the text's.
-func entry(stream domain.Stream, expected domain.Revision, text string) domain.Append {
-	return entries(stream, expected, text, 1)
+// one returns an append of one event to a stream. Its message is the stream's, the revision's and the text's.
+func one(stream domain.Stream, expected domain.Revision, text string) domain.Append {
+	return several(stream, expected, text, 1)
 }
 
-func entries(stream domain.Stream, expected domain.Revision, text string, count int) domain.Append {
+func several(stream domain.Stream, expected domain.Revision, text string, count int) domain.Append {
 	a := domain.Append{
 		Stream:   stream,
 		Expected: expected,
@@ -91,7 +91,8 @@ func entries(stream domain.Stream, expected domain.Revision, text string, count 
 	}
 	for i := range count {
 		line := Line(stream, expected+1+domain.Revision(i), text, 0)
-		a.Events = append(a.Events, domain.EncodedEvent{Type: domain.PostPublished + domain.EventType(i%3), Canonical: line})
+		eventType := domain.PostPublished + domain.EventType(i%3)
+		a.Events = append(a.Events, domain.EncodedEvent{Type: eventType, Canonical: line})
 	}
 	return a
 }
@@ -208,7 +209,9 @@ func (l *log) stream(stream domain.Stream, from domain.Revision) []domain.LogEve
 	return events
 }
 
-func collectStream(l *log, ctx context.Context, stream domain.Stream, from domain.Revision) (events []domain.LogEvent, failed error) {
+func collectStream(
+	l *log, ctx context.Context, stream domain.Stream, from domain.Revision,
+) (events []domain.LogEvent, failed error) {
 	l.Helper()
 	for event, err := range l.ReadStream(ctx, stream, from) {
 		if failed != nil {
@@ -237,7 +240,8 @@ func (l *log) settled(stream domain.Stream, revision domain.Revision) []domain.L
 
 func (l *log) missing(stream domain.Stream) {
 	l.Helper()
-	if events, err := collectStream(l, l.Context(), stream, 0); !errors.Is(err, domain.ErrStreamNotFound) || len(events) > 0 {
+	events, err := collectStream(l, l.Context(), stream, 0)
+	if !errors.Is(err, domain.ErrStreamNotFound) || len(events) > 0 {
 		l.Fatalf("stream %s has %d events and the error %v, want none and ErrStreamNotFound", stream, len(events), err)
 	}
 }
@@ -288,8 +292,8 @@ func (suite) empty(l *log) {
 
 func (suite) roundTrip(l *log) {
 	appends := []domain.Append{
-		entry("post-p", domain.NoStream, "a"), entry("post-p", 0, "b"), entries("post-q", domain.NoStream, "c", 3),
-		entry("post-p", 1, "d"), entry("post-q", 2, "e"),
+		one("post-p", domain.NoStream, "a"), one("post-p", 0, "b"), several("post-q", domain.NoStream, "c", 3),
+		one("post-p", 1, "d"), one("post-q", 2, "e"),
 	}
 	var positions []domain.Position
 	for _, a := range appends {
@@ -316,26 +320,26 @@ func (suite) roundTrip(l *log) {
 
 func (suite) expectedRevision(l *log) {
 	const stream = domain.Stream("post-p")
-	l.conflicts(entry(stream, 0, "too early"), domain.NoStream)
-	l.conflicts(entry(stream, 7, "far too early"), domain.NoStream)
-	first := entry(stream, domain.NoStream, "first")
+	l.conflicts(one(stream, 0, "too early"), domain.NoStream)
+	l.conflicts(one(stream, 7, "far too early"), domain.NoStream)
+	first := one(stream, domain.NoStream, "first")
 	l.must(first)
-	l.conflicts(entry(stream, domain.NoStream, "again"), 0)
-	l.conflicts(entry(stream, 1, "ahead"), 0)
-	second := entries(stream, 0, "second", 2)
+	l.conflicts(one(stream, domain.NoStream, "again"), 0)
+	l.conflicts(one(stream, 1, "ahead"), 0)
+	second := several(stream, 0, "second", 2)
 	l.must(second)
 	for _, expected := range []domain.Revision{domain.NoStream, 0, 1, 3, 4, 1 << 40} {
-		l.conflicts(entry(stream, expected, "other"), 2)
+		l.conflicts(one(stream, expected, "other"), 2)
 	}
-	l.conflicts(entries(stream, 1, "longer than what is there", 3), 2)
+	l.conflicts(several(stream, 1, "longer than what is there", 3), 2)
 	l.settled(stream, 2)
 	l.holds(first, second)
 }
 
 func (suite) repeat(l *log) {
 	const stream = domain.Stream("reaction-post/p/u")
-	first, second := entry(stream, domain.NoStream, "first"), entries(stream, 0, "second", 2)
-	third := entry(stream, 2, "third")
+	first, second := one(stream, domain.NoStream, "first"), several(stream, 0, "second", 2)
+	third := one(stream, 2, "third")
 	var positions [][]domain.Position
 	again := func(a domain.Append, want []domain.Position) {
 		l.Helper()
@@ -354,49 +358,52 @@ func (suite) repeat(l *log) {
 	again(second, positions[1])
 	l.holds(first, second, third)
 
-	changed := entries(stream, 0, "second", 2)
+	changed := several(stream, 0, "second", 2)
 	changed.Events[1].Canonical[3] ^= 1
 	l.conflicts(changed, 3)
 	moved := second
 	moved.Expected = 1
 	l.conflicts(moved, 3)
 	longer := second
-	longer.Events = append(second.Events[:2:2], third.Events[0], domain.EncodedEvent{Type: domain.PostLiked, Canonical: []byte("more")})
+	more := domain.EncodedEvent{Type: domain.PostLiked, Canonical: []byte("more")}
+	longer.Events = append(second.Events[:2:2], third.Events[0], more)
 	l.conflicts(longer, 3)
 	l.holds(first, second, third)
 }
 
 func (suite) allOrNothing(l *log) {
-	first := entries("comment-c", domain.NoStream, "first", 3)
+	first := several("comment-c", domain.NoStream, "first", 3)
 	l.must(first)
-	l.conflicts(entries("comment-c", 1, "second", 3), 2)
-	tooLarge := entries("comment-c", 2, "third", 2)
+	l.conflicts(several("comment-c", 1, "second", 3), 2)
+	tooLarge := several("comment-c", 2, "third", 2)
 	tooLarge.Events[1].Canonical = Line("comment-c", 4, "third", domain.MaxEventBytes+1)
 	if answer := l.try(tooLarge); !errors.Is(answer.Err, domain.ErrAppendTooLarge) {
 		l.Fatalf("an append with a too long second event: %v", answer.Err)
 	}
 	l.settled("comment-c", 2)
 	l.holds(first)
-	l.must(entries("comment-c", 2, "fourth", 2))
+	l.must(several("comment-c", 2, "fourth", 2))
 }
 
 // eachOnItsOwn sends appends in one call of which some are refused.
 func (suite) eachOnItsOwn(l *log) {
-	l.must(entry("post-old", domain.NoStream, "old"))
+	l.must(one("post-old", domain.NoStream, "old"))
 	old := l.head()
 	appends := []domain.Append{
-		entry("post-a", domain.NoStream, "a"),
-		entry("post-old", domain.NoStream, "late"), // loses
-		entries("post-b", domain.NoStream, "b", 2),
+		one("post-a", domain.NoStream, "a"),
+		one("post-old", domain.NoStream, "late"), // loses
+		several("post-b", domain.NoStream, "b", 2),
 		{Stream: "post-c", Expected: domain.NoStream, Message: domain.Message{Source: "/suite", ID: "no events"}},
-		entry("post-d", 0, "d"), // loses
-		entry("post-old", 0, "new"),
+		one("post-d", 0, "d"), // loses
+		one("post-old", 0, "new"),
 	}
 	answers := l.Append(l.Context(), appends)
 	if len(answers) != len(appends) {
 		l.Fatalf("%d appends got %d answers", len(appends), len(answers))
 	}
-	for i, want := range []error{nil, domain.ErrRevisionConflict, nil, domain.ErrAppendTooLarge, domain.ErrRevisionConflict, nil} {
+	for i, want := range []error{
+		nil, domain.ErrRevisionConflict, nil, domain.ErrAppendTooLarge, domain.ErrRevisionConflict, nil,
+	} {
 		if !errors.Is(answers[i].Err, want) {
 			l.Fatalf("append %d: %v, want %v", i, answers[i].Err, want)
 		}
@@ -415,22 +422,22 @@ func (suite) eachOnItsOwn(l *log) {
 }
 
 func (suite) messageOnSameStream(l *log) {
-	first := withMessage(entry("post-p", domain.NoStream, "first"), "m")
-	second := withMessage(entry("post-p", 0, "second"), "m")
+	first := withMessage(one("post-p", domain.NoStream, "first"), "m")
+	second := withMessage(one("post-p", 0, "second"), "m")
 	l.must(first)
 	l.must(second)
-	l.conflicts(withMessage(entry("post-p", 0, "third"), "m"), 1)
+	l.conflicts(withMessage(one("post-p", 0, "third"), "m"), 1)
 	l.settled("post-p", 1)
 	l.holds(first, second)
 }
 
 func (s suite) messageTaken(l *log) {
-	first := withMessage(entries("post-p", domain.NoStream, "first", 2), "m")
+	first := withMessage(several("post-p", domain.NoStream, "first", 2), "m")
 	at := l.must(first)[0]
-	other := withMessage(entry("post-q", domain.NoStream, "other"), "m")
+	other := withMessage(one("post-q", domain.NoStream, "other"), "m")
 	inOneCall := []domain.Append{
-		withMessage(entry("post-r", domain.NoStream, "r"), "n"),
-		withMessage(entry("post-s", domain.NoStream, "s"), "n"),
+		withMessage(one("post-r", domain.NoStream, "r"), "n"),
+		withMessage(one("post-s", domain.NoStream, "s"), "n"),
 	}
 	if s.traits.ManyWriters {
 		l.must(other)
@@ -463,10 +470,11 @@ func (s suite) messageTaken(l *log) {
 }
 
 func (suite) limits(l *log) {
-	longest := entry("post-p", domain.NoStream, "longest")
+	longest := one("post-p", domain.NoStream, "longest")
 	longest.Events[0].Canonical = Line("post-p", 0, "longest", domain.MaxEventBytes)
 	fill := func(expected domain.Revision, total int) domain.Append {
-		a := domain.Append{Stream: "post-p", Expected: expected, Message: domain.Message{Source: "/suite", ID: fmt.Sprint("fill ", total)}}
+		message := domain.Message{Source: "/suite", ID: fmt.Sprint("fill ", total)}
+		a := domain.Append{Stream: "post-p", Expected: expected, Message: message}
 		for total > 0 {
 			n := min(total, domain.MaxEventBytes)
 			line := Line("post-p", expected, "fill", n)[:n]
@@ -480,11 +488,12 @@ func (suite) limits(l *log) {
 	l.must(largest)
 	end := domain.Revision(len(largest.Events))
 
-	tooLong := entry("post-p", end, "too long")
+	tooLong := one("post-p", end, "too long")
 	tooLong.Events[0].Canonical = Line("post-p", end+1, "too long", domain.MaxEventBytes+1)
-	none := entry("post-p", end, "none")
+	none := one("post-p", end, "none")
 	none.Events = nil
-	for name, a := range map[string]domain.Append{"too long": tooLong, "too large": fill(end, domain.MaxAppendBytes+1), "none": none} {
+	tooLarge := fill(end, domain.MaxAppendBytes+1)
+	for name, a := range map[string]domain.Append{"too long": tooLong, "too large": tooLarge, "none": none} {
 		if answer := l.try(a); !errors.Is(answer.Err, domain.ErrAppendTooLarge) || answer.Positions != nil {
 			l.Fatalf("%s: %v", name, answer.Err)
 		}
@@ -500,7 +509,7 @@ func (suite) everyByte(l *log) {
 			all = append(all, byte(b))
 		}
 	}
-	a := entry("post-p", domain.NoStream, "")
+	a := one("post-p", domain.NoStream, "")
 	a.Events[0].Canonical = all
 	a.Message = domain.Message{Source: "/ü 世界\u2028", ID: "\"\\\x7f\U0001F600/é́"}
 	l.must(a)
@@ -510,8 +519,8 @@ func (suite) everyByte(l *log) {
 
 // ownBytes changes what was given to the log and what came from it.
 func (suite) ownBytes(l *log) {
-	a := entry("post-p", domain.NoStream, "mine")
-	want := entry("post-p", domain.NoStream, "mine")
+	a := one("post-p", domain.NoStream, "mine")
+	want := one("post-p", domain.NoStream, "mine")
 	l.must(a)
 	clear(a.Events[0].Canonical)
 	a.Events[0] = domain.EncodedEvent{}
@@ -530,25 +539,29 @@ func (suite) ownBytes(l *log) {
 // names fills streams whose names could be taken for each other.
 func (suite) names(l *log) {
 	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:@-"
-	ids := []string{allowed, strings.Repeat("x", 128), strings.Repeat("x", 127), "-", "--", "a", "A", "a-b", "a-", "-a", "...", "a..b",
+	ids := []string{allowed, strings.Repeat("x", 128), strings.Repeat("x", 127),
+		"-", "--", "a", "A", "a-b", "a-", "-a", "...", "a..b",
 		"post", "post-a", "reaction-post", "@a", "a:b", "~", "_", "0", "00"}
 	var streams []domain.Stream
 	for _, a := range ids {
 		streams = append(streams, domain.PostStream(a), domain.CommentStream(a), domain.ReportStream(a))
 		for _, b := range []string{"a", "b", "-", "a-b", "post", "b-a"} {
-			streams = append(streams, domain.ReadingStream(a, b), domain.PostReactionStream(a, b), domain.CommentReactionStream(a, b))
+			streams = append(streams,
+				domain.ReadingStream(a, b), domain.PostReactionStream(a, b), domain.CommentReactionStream(a, b))
 		}
 	}
 	streams = append(streams, domain.TariffStream)
 	var appends []domain.Append
 	for _, stream := range streams {
-		appends = append(appends, entry(stream, domain.NoStream, "only"))
+		appends = append(appends, one(stream, domain.NoStream, "only"))
 	}
 	l.must(appends...)
 	for i, stream := range streams {
 		l.same(l.stream(stream, 0), appends[i])
 	}
-	for _, stream := range []domain.Stream{"post-b", "post", "post-", "reading-a", "reading-a/", "reaction-post/a", "POST-a", "tariff-"} {
+	for _, stream := range []domain.Stream{
+		"post-b", "post", "post-", "reading-a", "reading-a/", "reaction-post/a", "POST-a", "tariff-",
+	} {
 		l.missing(stream)
 	}
 }
@@ -557,7 +570,7 @@ func (suite) readStreamFrom(l *log) {
 	const count = 10
 	var appends []domain.Append
 	for i := range domain.Revision(count) {
-		appends = append(appends, entry("reading-p/a", i-1, "it"), entry("reading-p/b", i-1, "other"))
+		appends = append(appends, one("reading-p/a", i-1, "it"), one("reading-p/b", i-1, "other"))
 		l.must(appends[2*i], appends[2*i+1])
 	}
 	for from := range domain.Revision(count) {
@@ -578,7 +591,7 @@ func (suite) readStreamFrom(l *log) {
 func (suite) readBehind(l *log) {
 	var appends []domain.Append
 	for i := range 50 {
-		a := entries(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it", 1+i%3)
+		a := several(domain.PostStream(fmt.Sprint(i)), domain.NoStream, "it", 1+i%3)
 		appends = append(appends, a)
 	}
 	l.must(appends...)
@@ -596,7 +609,7 @@ func (suite) readBehind(l *log) {
 
 // readEndsWhereItBegan appends while a read goes on, which must not run after them.
 func (suite) readEndsWhereItBegan(l *log) {
-	want := entries("post-p", domain.NoStream, "it", 40)
+	want := several("post-p", domain.NoStream, "it", 40)
 	l.must(want)
 	appended := 0
 	var events []domain.LogEvent
@@ -606,7 +619,7 @@ func (suite) readEndsWhereItBegan(l *log) {
 		}
 		events = append(events, batch...)
 		for range len(batch) {
-			l.must(entry("post-q", domain.Revision(appended-1), "while reading"))
+			l.must(one("post-q", domain.Revision(appended-1), "while reading"))
 			appended++
 		}
 	}
@@ -615,7 +628,7 @@ func (suite) readEndsWhereItBegan(l *log) {
 
 // stopReading leaves every kind of read in its middle.
 func (suite) stopReading(l *log) {
-	a := entries("post-p", domain.NoStream, "it", 30)
+	a := several("post-p", domain.NoStream, "it", 30)
 	l.must(a)
 	for range l.Read(l.Context(), domain.Position{}) {
 		break
@@ -634,7 +647,7 @@ func (suite) closed(l *log) {
 	if !ok {
 		l.Skip("this log has no Close")
 	}
-	l.must(entry("post-p", domain.NoStream, "it"))
+	l.must(one("post-p", domain.NoStream, "it"))
 	ended := make(chan error, 1)
 	following := make(chan struct{})
 	go func() {
@@ -650,7 +663,7 @@ func (suite) closed(l *log) {
 	if err := closer.Close(); err != nil {
 		l.Fatalf("close: %v", err)
 	}
-	errs := map[string]error{"follow under way": <-ended, "append": l.try(entry("post-p", 0, "late")).Err}
+	errs := map[string]error{"follow under way": <-ended, "append": l.try(one("post-p", 0, "late")).Err}
 	_, errs["read"] = collect(l, l.Context(), domain.Position{})
 	_, errs["read stream"] = collectStream(l, l.Context(), "post-p", 0)
 	_, errs["head"] = l.Head(l.Context())
@@ -672,22 +685,25 @@ func (suite) findMessage(l *log) {
 	if !ok {
 		l.Skip("this log finds no messages")
 	}
-	first := withMessage(entries("post-p", domain.NoStream, "first", 2), "m")
+	first := withMessage(several("post-p", domain.NoStream, "first", 2), "m")
 	at := l.must(first)[0]
-	l.must(withMessage(entry("post-p", 1, "second"), "m"), withMessage(entry("post-q", domain.NoStream, "other"), "n"))
+	l.must(withMessage(one("post-p", 1, "second"), "m"), withMessage(one("post-q", domain.NoStream, "other"), "n"))
 	e, found, err := finder.FindMessage(l.Context(), domain.Message{Source: "/suite", ID: "m"})
 	if err != nil || !found || e.Position != at[0] {
 		l.Fatalf("found %v at %q, %v, want %q", found, e.Position, err, at[0])
 	}
 	l.same([]domain.LogEvent{e}, domain.Append{Events: first.Events[:1]})
-	for _, m := range []domain.Message{{Source: "/suite", ID: "M"}, {Source: "/suit", ID: "em"}, {Source: "/suite", ID: ""}, {}} {
+	for _, m := range []domain.Message{
+		{Source: "/suite", ID: "M"}, {Source: "/suit", ID: "em"}, {Source: "/suite", ID: ""}, {},
+	} {
 		if _, found, err := finder.FindMessage(l.Context(), m); found || err != nil {
 			l.Fatalf("found %v for %+v: %v", found, m, err)
 		}
 	}
 	cancelled, cancel := context.WithCancel(l.Context())
 	cancel()
-	if _, _, err := finder.FindMessage(cancelled, domain.Message{Source: "/suite", ID: "m"}); !errors.Is(err, context.Canceled) {
+	_, _, err = finder.FindMessage(cancelled, domain.Message{Source: "/suite", ID: "m"})
+	if !errors.Is(err, context.Canceled) {
 		l.Fatalf("with a cancelled context: %v", err)
 	}
 }

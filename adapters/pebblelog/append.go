@@ -102,24 +102,14 @@ func refusal(err error) error {
 // lookups of many callers run side by side.
 func (l *Log) plan(a *domain.Append) plan {
 	p := plan{stream: streamKey(a.Stream), message: messageKey(a.Message), last: noHead, taken: noHolder}
-	lines := 0
+	if p.err = a.Validate(); p.err != nil {
+		return p
+	}
 	for _, e := range a.Events {
-		if len(e.Canonical) > domain.MaxEventBytes {
-			p.err = fmt.Errorf("%w: an event of %d bytes", domain.ErrAppendTooLarge, len(e.Canonical))
-			return p
-		}
-		lines += len(e.Canonical)
 		p.bytes += eventKeyLen + recordLen(a, e.Canonical)
 	}
-	switch {
-	case len(a.Events) == 0:
-		p.err = fmt.Errorf("%w: no events", domain.ErrAppendTooLarge)
-	case lines > domain.MaxAppendBytes:
-		p.err = fmt.Errorf("%w: events of %d bytes together", domain.ErrAppendTooLarge, lines)
-	default:
-		if _, p.err = l.index.head(p.stream, a.Stream); p.err == nil {
-			_, p.err = l.index.holder(p.message, a.Message)
-		}
+	if _, p.err = l.index.head(p.stream, a.Stream); p.err == nil {
+		_, p.err = l.index.holder(p.message, a.Message)
 	}
 	return p
 }
@@ -305,7 +295,8 @@ func (l *Log) answer(a *domain.Append, p *plan) domain.Appended {
 		}
 		return domain.Appended{Err: err}
 	}
-	return domain.Appended{Err: &domain.RevisionConflictError{Stream: a.Stream, Expected: a.Expected, Actual: p.last.revision}}
+	conflict := &domain.RevisionConflictError{Stream: a.Stream, Expected: a.Expected, Actual: p.last.revision}
+	return domain.Appended{Err: conflict}
 }
 
 // alreadyThere returns the positions of the append's events where its stream, whose last event is given, has just these

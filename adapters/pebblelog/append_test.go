@@ -33,6 +33,18 @@ func (s *syncFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 	return &syncFile{f, s}, nil
 }
 
+// hold holds up every sync from now on, until release is closed; syncing gets a value for each.
+func (s *syncFS) hold() (syncing <-chan struct{}, release chan struct{}) {
+	begun, release := make(chan struct{}, 100), make(chan struct{})
+	before := func() error {
+		begun <- struct{}{}
+		<-release
+		return nil
+	}
+	s.before.Store(&before)
+	return begun, release
+}
+
 type syncFile struct {
 	vfs.File
 	fs *syncFS
@@ -55,13 +67,7 @@ func TestCancelDuringSync(t *testing.T) {
 	fs := &syncFS{FS: vfs.NewMem()}
 	l := openFS(t, fs)
 	mustAppend(t, l, add("post-before", domain.NoStream, 0))
-	syncing, release := make(chan struct{}, 100), make(chan struct{})
-	before := func() error {
-		syncing <- struct{}{}
-		<-release
-		return nil
-	}
-	fs.before.Store(&before)
+	syncing, release := fs.hold()
 	ctx, cancel := context.WithCancel(t.Context())
 	a := add("post-p", domain.NoStream, 0)
 	answer := make(chan error)
@@ -103,17 +109,50 @@ func TestCancelDuringSync(t *testing.T) {
 	}
 }
 
+// TestSharedSync has many appends wait while one is synced: they share the syncs that follow.
+func TestSharedSync(t *testing.T) {
+	fs := &syncFS{FS: vfs.NewMem()}
+	l := openFS(t, fs)
+	syncing, release := fs.hold()
+	const appends = 33
+	var appending sync.WaitGroup
+	appendOne := func(n int) {
+		appending.Go(func() {
+			if err := l.Append(t.Context(), []domain.Append{add(domain.PostStream(fmt.Sprint(n)), domain.NoStream, 0)})[0].Err; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	appendOne(0)
+	<-syncing
+	for n := 1; n < appends; n++ {
+		appendOne(n)
+	}
+	// All are decided, or wait for that.
+	for accepted := 0; accepted < appends; runtime.Gosched() {
+		l.mu.Lock()
+		accepted = len(l.queue)
+		l.mu.Unlock()
+		l.index.mu.Lock()
+		accepted += int(l.index.end)
+		l.index.mu.Unlock()
+	}
+	close(release)
+	appending.Wait()
+	// One for the group that was decided meanwhile, one for the rest, and one to spare for either.
+	if syncs := len(syncing); syncs > 4 {
+		t.Errorf("%d appends took %d syncs after the first", appends-1, syncs)
+	}
+	if n := len(verify(t, l)); n != appends {
+		t.Fatalf("%d streams, want %d", n, appends)
+	}
+}
+
 // TestCloseDuringSync closes a log that has accepted appends: they are answered.
 func TestCloseDuringSync(t *testing.T) {
 	fs := &syncFS{FS: vfs.NewMem()}
 	l := openFS(t, fs)
-	syncing, release := make(chan struct{}, 100), make(chan struct{})
-	before := func() error {
-		syncing <- struct{}{}
-		<-release
-		return nil
-	}
-	fs.before.Store(&before)
+	syncing, release := fs.hold()
 	answer, closed := make(chan error), make(chan error)
 	go func() { answer <- l.Append(t.Context(), []domain.Append{add("post-p", domain.NoStream, 0)})[0].Err }()
 	<-syncing

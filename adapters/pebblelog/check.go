@@ -24,11 +24,23 @@ import (
 
 // keeper is a file system that removes no table, log or manifest until the start's checks have passed: where a damaged
 // manifest has lost a table, the table must still be there for the check that notices it, and for who repairs the log.
+// It also keeps manifests from being lost in a crash.
 type keeper struct {
 	vfs.FS
 	mu      sync.Mutex // guards both
 	passed  bool
 	waiting []string
+}
+
+// Create implements vfs.FS. Before a marker is made, which names the manifest to go by, the folder is synced: Pebble
+// syncs it only after that, and a crash in between may leave a marker whose manifest is not in the folder.
+func (k *keeper) Create(path string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(k.PathBase(path), "marker.") {
+		if err := syncFolder(k.FS, k.PathDir(path)); err != nil {
+			return nil, err
+		}
+	}
+	return k.FS.Create(path, category)
 }
 
 // Remove implements vfs.FS.
@@ -68,7 +80,8 @@ func checkPebbleFormat(names []string) error {
 		}
 		_, version, _ := strings.Cut(rest, ".")
 		if v, err := strconv.ParseUint(version, 10, 64); err == nil && v > uint64(pebbleFormat) {
-			return fmt.Errorf("%w: the storage has format %d, this program reads up to %d", domain.ErrUnsupported, v, pebbleFormat)
+			return fmt.Errorf("%w: the storage has format %d, this program reads up to %d",
+				domain.ErrUnsupported, v, pebbleFormat)
 		}
 	}
 	return nil
@@ -174,7 +187,9 @@ func blocksOf(r *sstable.Reader) ([]block.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []block.Handle{l.TopIndex, l.RangeDel, l.RangeKey, l.ValueIndex, l.Properties, l.MetaIndex, l.BlobReferenceIndex}
+	all := []block.Handle{
+		l.TopIndex, l.RangeDel, l.RangeKey, l.ValueIndex, l.Properties, l.MetaIndex, l.BlobReferenceIndex,
+	}
 	for _, b := range l.Data {
 		all = append(all, b.Handle)
 	}
@@ -214,7 +229,8 @@ func checkEvents(db *pebble.DB, tables []table) (size uint64, err error) {
 	k := eventKey(size)
 	for ok := it.SeekGE(k[:]); ok; ok = it.Next() {
 		if at, ok := parseEventKey(it.Key()); !ok || at != size {
-			return 0, fmt.Errorf("%w: key %q follows on event %d, event %d is missing", domain.ErrCorrupt, it.Key(), size-1, size)
+			return 0, fmt.Errorf("%w: key %q follows on event %d, event %d is missing",
+				domain.ErrCorrupt, it.Key(), size-1, size)
 		}
 		size++
 	}
@@ -225,7 +241,8 @@ func checkEvents(db *pebble.DB, tables []table) (size uint64, err error) {
 // of events that are durable already, so only damage to a manifest loses them.
 func checkLost(fs vfs.FS, dir string, names []string, tables []table, size uint64) error {
 	for _, name := range names {
-		if !strings.HasSuffix(name, ".sst") || slices.ContainsFunc(tables, func(t table) bool { return t.name == name }) {
+		known := slices.ContainsFunc(tables, func(t table) bool { return t.name == name })
+		if known || !strings.HasSuffix(name, ".sst") {
 			continue
 		}
 		last, ok := lastEvent(fs, fs.PathJoin(dir, name))

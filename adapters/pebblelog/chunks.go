@@ -14,10 +14,10 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// Pebble reads its newest write-ahead log and its manifest up to the first chunk that it cannot read, and takes that for
-// the torn end that a crash leaves, unless a later block of 32 KiB proves that it was synced. What follows in the same
-// block, and all that follows in a manifest, it drops in silence. The checks here read both files before Pebble does,
-// and refuse them where anything shows that what cannot be read was once whole.
+// Pebble reads its newest write-ahead log and its manifest up to the first chunk that it cannot read, and takes that
+// for the torn end that a crash leaves, unless a later block of 32 KiB proves that it was synced. What follows in the
+// same block, and all that follows in a manifest, it drops in silence. The checks here read both files before Pebble
+// does, and refuse them where anything shows that what cannot be read was once whole.
 //
 // A file is a row of blocks, a block a row of chunks, none of which crosses into the next block:
 //
@@ -119,12 +119,15 @@ func checkChunks(file []byte, log uint32) error {
 		c, ok := readChunk(rest, log)
 		switch {
 		case endsLog(rest, log):
-			return fmt.Errorf("%w: what is at offset %d cannot be read, and the file was closed in order at %d", domain.ErrCorrupt, end, at)
+			return fmt.Errorf("%w: what is at offset %d cannot be read, and the file was closed in order at %d",
+				domain.ErrCorrupt, end, at)
 		case ok && c.inLog && c.synced > uint64(end):
-			return fmt.Errorf("%w: what is at offset %d cannot be read, and was synced before %d was written", domain.ErrCorrupt, end, at)
+			return fmt.Errorf("%w: what is at offset %d cannot be read, and was synced before %d was written",
+				domain.ErrCorrupt, end, at)
 		case ok && !c.inLog && c.starts:
 			// A manifest is synced after each record.
-			return fmt.Errorf("%w: what is at offset %d cannot be read, and another record follows at %d", domain.ErrCorrupt, end, at)
+			return fmt.Errorf("%w: what is at offset %d cannot be read, and another record follows at %d",
+				domain.ErrCorrupt, end, at)
 		}
 	}
 	return nil

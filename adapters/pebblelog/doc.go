@@ -28,18 +28,21 @@
 //	hash(stream)  = first 16 bytes of SHA-256("s" stream)
 //	hash(message) = first 16 bytes of SHA-256("m" uvarint(length of source) source id)
 //
-// The index of an event counts from 0 without gaps, and its position is that number twice. Lines are never read: what an
-// index needs is beside them. index/ is not frozen.
+// The index of an event counts from 0 without gaps, and its position is that number twice. Lines are never read: what
+// an index needs is beside them. index/ is not frozen.
 //
 // # Appends
 //
 // Calls of Append queue for one committer. It takes what waits, decides each append in order against what is in the log
-// and before it in the group, writes the whole group as one batch of sequential keys, and has it synced; while one group
-// is synced, the next is decided and written. Readers see events, and callers get answers, only after the sync, in
-// order: also a refusal stands on durable events alone. An append that is refused writes nothing, so it leaves no hole.
+// and before it in the group, writes the whole group as one batch of sequential keys, and has it synced; while one
+// group is synced, the next is decided and written. Readers see events, and callers get answers, only after the sync,
+// in order: also a refusal stands on durable events alone. An append that is refused writes nothing, so it leaves no
+// hole.
 //
 // The index is written behind the events, without a write-ahead log of its own, some ten thousand events at a time, and
-// never with an event that is not durable. Until then it is in memory; where that is too much, appends wait.
+// never with an event that is not durable. Until then it is in memory; where that is too much, appends wait. Where it
+// cannot be written, what is not in its database stays in memory, so that lookups go on and are right, and every append
+// is refused with domain.ErrUnavailable, which Writable says too, until the log is opened again.
 //
 // # What a crash leaves
 //
@@ -47,13 +50,13 @@
 // a batch is one record of Pebble's write-ahead log. The index is at some earlier event, since its memtables are
 // written in order, and catches up at the start.
 //
-// A write or sync that fails ends the process: nothing can be known of what it left, so nothing runs on and no append of
-// the group is answered. The next start finds what is durable.
+// A write or sync that fails ends the process: nothing can be known of what it left, so nothing runs on and no append
+// of the group is answered. The next start finds what is durable.
 //
 // # What is checked at the start
 //
-// Nothing is cut off, skipped or repaired; where a check fails, Open says what and where, and the folder's files stay as
-// they are, but for a manifest that Pebble writes anew.
+// Nothing is cut off, skipped or repaired; where a check fails, Open says what and where, and the folder's files stay
+// as they are, but for a manifest that Pebble writes anew.
 //
 //   - Formats newer than this program's: domain.ErrUnsupported. Everything else below: domain.ErrCorrupt.
 //   - The newest write-ahead log and the manifests can be read to their end, or to a torn end: one behind which nothing

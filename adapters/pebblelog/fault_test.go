@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -208,6 +210,21 @@ func (s *stepFS) OpenDir(name string) (vfs.File, error) {
 	return &stepFile{f, s}, err
 }
 
+func (s *stepFS) MkdirAll(dir string, perm iofs.FileMode) error {
+	s.at()
+	return s.FS.MkdirAll(dir, perm)
+}
+
+func (s *stepFS) Link(old, name string) error {
+	s.at()
+	return s.FS.Link(old, name)
+}
+
+func (s *stepFS) RemoveAll(name string) error {
+	s.at()
+	return s.FS.RemoveAll(name)
+}
+
 func (s *stepFS) Rename(from, to string) error {
 	s.at()
 	return s.FS.Rename(from, to)
@@ -246,6 +263,9 @@ type crash struct {
 	done map[domain.Stream]domain.Revision
 }
 
+// long is set to try every step, where otherwise some are tried.
+var long = os.Getenv("TWEILEDGER_TEST_LONG") == "1"
+
 // TestCrash takes crash clones at steps of the file system while a log is written, closed and opened, and opens each:
 // everything acknowledged before is there, no append is there by half, and the index is right.
 func TestCrash(t *testing.T) {
@@ -260,8 +280,8 @@ func TestCrash(t *testing.T) {
 			fs := &stepFS{FS: mem, at: func() {
 				mu.Lock()
 				defer mu.Unlock()
-				// The first steps, which make the folders, are all tried, later ones now and then.
-				if steps++; steps > 60 && rng.IntN(20) != 0 || len(crashes) >= 80 {
+				// The first steps, which make the folders, are all tried; later ones now and then, unless there is time.
+				if steps++; !long && (steps > 60 && rng.IntN(20) != 0 || len(crashes) >= 80) {
 					return
 				}
 				done := k.copy() // before the clone: what is acknowledged later need not be in it
@@ -338,6 +358,23 @@ func damagedLog(t *testing.T, closed bool) (fs *vfs.MemFS, events int) {
 	return mem.CrashClone(vfs.CrashCloneCfg{}), events
 }
 
+// files returns the files of a folder that are not empty, by path, with their lengths.
+func files(t *testing.T, fs vfs.FS, dir string) map[string]int {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lengths := map[string]int{}
+	for _, name := range names {
+		path := dir + "/" + name
+		if file, err := readFile(fs, path); err == nil && len(file) > 0 {
+			lengths[path] = len(file)
+		}
+	}
+	return lengths
+}
+
 // withFlip returns a copy of a file system with one bit of a file changed.
 func withFlip(t *testing.T, fs *vfs.MemFS, path string, at int) *vfs.MemFS {
 	t.Helper()
@@ -365,22 +402,14 @@ func TestDamage(t *testing.T) {
 	for name, closed := range map[string]bool{"closed": true, "crashed": false} {
 		t.Run(name, func(t *testing.T) {
 			fs, events := damagedLog(t, closed)
-			dir := testDir + "/events"
-			names, err := fs.List(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, name := range names {
-				file, err := readFile(fs, dir+"/"+name)
-				if err != nil || len(file) == 0 {
-					continue
-				}
+			newest := newestLogPath(t, fs)
+			for path, end := range files(t, fs, testDir+"/events") {
+				name := fs.PathBase(path)
 				kind, found := "", 0
-				end := len(file)
 				switch {
 				case strings.HasSuffix(name, ".sst"):
 					kind = "table"
-				case name == fmt.Sprintf("%06d.log", newestLog(names)):
+				case path == newest:
 					if kind = "log"; !closed {
 						// The last groups before a crash cannot be told from a torn end.
 						end = end * 3 / 4
@@ -391,7 +420,7 @@ func TestDamage(t *testing.T) {
 				tries := 0
 				for at := 0; at < end; at += 1 + end/25 {
 					tries++
-					damaged := withFlip(t, fs, dir+"/"+name, at)
+					damaged := withFlip(t, fs, path, at)
 					if flipped(t, damaged, events, kind, name, at) {
 						found++
 					}
@@ -482,20 +511,11 @@ func TestTableMissing(t *testing.T) {
 // TestIndexDamaged changes bytes of the index, which is made again.
 func TestIndexDamaged(t *testing.T) {
 	fs, events := damagedLog(t, true)
-	dir := testDir + "/index"
-	names, err := fs.List(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		file, err := readFile(fs, dir+"/"+name)
-		if err != nil || len(file) == 0 {
-			continue
-		}
-		for at := 0; at < len(file); at += 1 + len(file)/12 {
-			l := openFS(t, withFlip(t, fs, dir+"/"+name, at))
+	for path, end := range files(t, fs, testDir+"/index") {
+		for at := 0; at < end; at += 1 + end/12 {
+			l := openFS(t, withFlip(t, fs, path, at))
 			if n := len(verify(t, l)); n != events {
-				t.Errorf("%s, byte %d: %d events of %d", name, at, n, events)
+				t.Errorf("%s, byte %d: %d events of %d", path, at, n, events)
 			}
 			closeLog(t, l)
 		}
@@ -648,6 +668,57 @@ func refused(t *testing.T, fs vfs.FS, want error, texts ...string) {
 	}
 }
 
+// deafFS is a file system on which the test has tables not be opened.
+type deafFS struct {
+	vfs.FS
+	deaf atomic.Bool
+}
+
+func (d *deafFS) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	if d.deaf.Load() && strings.HasSuffix(name, ".sst") {
+		return nil, errors.New("the disk is deaf")
+	}
+	return d.FS.Open(name, o...)
+}
+
+// TestIndexNotWritten has the index fail to be written, which reads an event. Everything that was appended is still
+// found, nothing is appended, and a start catches up.
+func TestIndexNotWritten(t *testing.T) {
+	fs := &deafFS{FS: vfs.NewMem()}
+	l := openFS(t, fs)
+	const count = 64 // a generation
+	fill(t, l, 0, count, 0)
+	if err := l.events.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fs.deaf.Store(true)
+	// This one's group has the index written, and is the last that is taken. It is decided before that or after.
+	l.Append(t.Context(), []domain.Append{add("post-last", domain.NoStream, 0)})
+	l.index.working.Wait() // the writer has ended
+	late := []domain.Append{add("post-7", 0, 0), add("post-8", domain.NoStream, 100), add("post-late", domain.NoStream, 0)}
+	for i, answer := range l.Append(t.Context(), late) {
+		if !errors.Is(answer.Err, domain.ErrUnavailable) || !strings.Contains(answer.Err.Error(), "the disk is deaf") {
+			t.Errorf("append %d: %v", i, answer.Err)
+		}
+	}
+	if err := l.Writable(); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("writable: %v", err)
+	}
+	fs.deaf.Store(false)
+	if n := len(verify(t, l)); n < count || n > count+1 {
+		t.Errorf("%d streams, want %d and perhaps the last", n, count)
+	}
+	if err := l.Close(); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("close: %v", err)
+	}
+	l = openFS(t, fs)
+	mustAppend(t, l, late[0], late[2])
+	if err := l.Append(t.Context(), late[1:2])[0].Err; !errors.Is(err, domain.ErrRevisionConflict) {
+		t.Errorf("another first event: %v", err)
+	}
+	verify(t, l)
+}
+
 // freeFS is a file system whose free space the test sets.
 type freeFS struct {
 	vfs.FS
@@ -660,8 +731,9 @@ func (f *freeFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
 
 func TestNoSpace(t *testing.T) {
 	fs := &freeFS{FS: vfs.NewMem()}
-	fs.free.Store(1000)
-	l, err := Open(testDir, Options{FS: fs, MinFree: 1000})
+	const enough = 2 * openRoom
+	fs.free.Store(enough)
+	l, err := Open(testDir, Options{FS: fs, MinFree: enough})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -680,10 +752,26 @@ func TestNoSpace(t *testing.T) {
 	if n := len(verify(t, l)); n != 20 {
 		t.Fatalf("%d streams, want 20", n)
 	}
-	fs.free.Store(1000)
+	fs.free.Store(enough)
 	if err := l.Writable(); err != nil {
 		t.Fatalf("writable with room again: %v", err)
 	}
 	mustAppend(t, l, late)
 	verify(t, l)
+}
+
+// A log is not opened where there is no room for what opening it writes: Pebble would try for ever.
+func TestNoSpaceToOpen(t *testing.T) {
+	fs := &freeFS{FS: vfs.NewMem()}
+	fs.free.Store(openRoom - 1)
+	if l, err := Open(testDir, Options{FS: fs}); !errors.Is(err, domain.ErrUnavailable) {
+		t.Fatalf("opened %v: %v", l, err)
+	}
+	fs.free.Store(openRoom)
+	l, err := Open(testDir, Options{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	fill(t, l, 0, 3, 0)
 }

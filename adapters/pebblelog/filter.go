@@ -2,9 +2,9 @@ package pebblelog
 
 import "sync/atomic"
 
-// filterBlocks is how many blocks of 64 bytes a filter has: 16 MiB in all. With the 4 million keys of 2 million events it
-// is hardly ever wrong, with 32 million keys one time in five, and beyond that it is of less and less use and does no
-// harm.
+// filterBlocks is how many blocks of 64 bytes a filter has: 16 MiB in all. With the 4 million keys of 2 million events
+// it is hardly ever wrong, with 32 million keys one time in five, and beyond that it is of less and less use and does
+// no harm.
 const filterBlocks = 16 << 20 / 64
 
 // filter tells that a key is in no index. Nearly every append is to a stream and of a message that are not there yet,

@@ -142,7 +142,8 @@ type index struct {
 	// database, writtenEnd that in the database.
 	end, writingEnd, writtenEnd uint64
 	closing                     bool
-	err                         error // why the index cannot be written
+	// err is why the index cannot be written. Then everything that is not in the database stays in memory.
+	err error
 
 	working sync.WaitGroup // the writer, and who fills the filter
 	stop    chan struct{}  // closed when the index is closing
@@ -161,8 +162,8 @@ func newIndex(o Options, db, events *pebble.DB, durable *watermark, end uint64) 
 	return x
 }
 
-// fillFilter puts every key of the database into the filter, which counts from then on. Keys that come meanwhile are put
-// there by who adds them.
+// fillFilter puts every key of the database into the filter, which counts from then on. Keys that come meanwhile are
+// put there by who adds them.
 func (x *index) fillFilter() {
 	it, err := x.db.NewIter(nil)
 	if err != nil {
@@ -270,7 +271,8 @@ func (x *index) get(k key) ([]byte, interface{ Close() error }, error) {
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: reading the index, which a start makes again where it is damaged: %w", domain.ErrCorrupt, err)
+		return nil, nil, fmt.Errorf("%w: reading the index, which a start makes again where it is damaged: %w",
+			domain.ErrCorrupt, err)
 	}
 	return value, closer, nil
 }
@@ -286,6 +288,13 @@ func (x *index) add(at uint64, stream key, revision domain.Revision, message key
 		x.messages.put(message, holder{at, stream})
 	}
 	x.end = at + 1
+}
+
+// writable returns why the index cannot be written, and so nothing can be appended, or nil.
+func (x *index) writable() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.err
 }
 
 // room has the index written when there is enough to write, and waits while too much is waiting.
@@ -312,7 +321,8 @@ func (x *index) hand() {
 	x.changed.Broadcast()
 }
 
-// write puts one generation after another into the database.
+// write puts one generation after another into the database. One that it cannot put there stays in memory and is the
+// last: what is in neither would be taken for what was never appended.
 func (x *index) write() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -327,15 +337,15 @@ func (x *index) write() {
 		x.mu.Unlock()
 		err := x.writeGeneration(end)
 		x.mu.Lock()
+		x.changed.Broadcast()
+		if err != nil {
+			x.err = fmt.Errorf("%w until the log is opened again: writing its index: %w", domain.ErrUnavailable, err)
+			return
+		}
 		x.writtenEnd = end
 		x.written++
 		clear(x.heads.writing)
 		clear(x.messages.writing)
-		x.changed.Broadcast()
-		if err != nil {
-			x.err = err
-			return
-		}
 	}
 }
 

@@ -85,12 +85,33 @@ func Open(dir string, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(dir, o)
+	l, err := (*Log)(nil), roomToOpen(o.FS, dir)
+	if err == nil {
+		l, err = open(dir, o)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the log in %s: %w", dir, err), lock.Close())
 	}
 	l.lock = lock
 	return l, nil
+}
+
+// openRoom is how many bytes must be free for a log to be opened: its memtables are written down then, and the index is
+// brought up to it. Pebble tries again for ever where that finds no room.
+const openRoom = memTables * (eventsMemTable + indexMemTable)
+
+func roomToOpen(fs vfs.FS, dir string) error {
+	usage, err := fs.GetDiskUsage(dir)
+	if errors.Is(err, vfs.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("asking for the free space of %s: %w", dir, err)
+	}
+	if usage.AvailBytes < openRoom {
+		return fmt.Errorf("%w: the file system has %d bytes free, and opening the log may need %d", domain.ErrUnavailable, usage.AvailBytes, openRoom)
+	}
+	return nil
 }
 
 func open(dir string, o Options) (*Log, error) {
@@ -153,7 +174,10 @@ func (l *Log) Writable() error {
 	if l.closed.Load() {
 		return domain.ErrClosed
 	}
-	return l.space()
+	if err := l.space(); err != nil {
+		return err
+	}
+	return l.index.writable()
 }
 
 func (l *Log) space() error {

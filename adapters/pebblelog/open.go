@@ -43,8 +43,8 @@ func lockFolder(fs vfs.FS, dir string) (path string, lock io.Closer, err error) 
 	return dir, lock, nil
 }
 
-// makeFolder makes a folder and the one for the events in it, with all parents that are not there, and has them outlast a
-// crash: files in a folder are lost with its name.
+// makeFolder makes a folder and the one for the events in it, with all parents that are not there, and has them outlast
+// a crash: files in a folder are lost with its name.
 func makeFolder(fs vfs.FS, dir string) error {
 	events := fs.PathJoin(dir, "events")
 	// Also where the folders are there already: who made them may have been killed before it came to the sync.
@@ -60,15 +60,20 @@ func makeFolder(fs vfs.FS, dir string) error {
 		return err
 	}
 	for _, path := range unsynced {
-		f, err := fs.OpenDir(path)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		if err := syncFolder(fs, path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(fs vfs.FS, path string) error {
+	f, err := fs.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // openEvents opens and checks the events and returns how many there are.
@@ -137,7 +142,8 @@ func checkFormat(db *pebble.DB) error {
 	if err == nil {
 		defer closer.Close()
 		if v, n := binary.Uvarint(value); n <= 0 || v != formatVersion {
-			return fmt.Errorf("%w: the log has format %d, this program reads format %d", domain.ErrUnsupported, v, formatVersion)
+			return fmt.Errorf("%w: the log has format %d, this program reads format %d",
+				domain.ErrUnsupported, v, formatVersion)
 		}
 		return nil
 	}
@@ -174,7 +180,9 @@ func openIndex(o Options, dir string, events *pebble.DB, durable *watermark, log
 }
 
 // openIndexDB opens the index's database and returns how many events are in it.
-func openIndexDB(fs vfs.FS, dir string, events *pebble.DB, size uint64, logger *pebbleLogger) (db *pebble.DB, end uint64, err error) {
+func openIndexDB(
+	fs vfs.FS, dir string, events *pebble.DB, size uint64, logger *pebbleLogger,
+) (db *pebble.DB, end uint64, err error) {
 	compactions := newScheduler()
 	o := indexOptions(fs)
 	o.Logger = logger
@@ -203,7 +211,8 @@ func checkMark(db, events *pebble.DB, size uint64) (end uint64, err error) {
 	}
 	defer closer.Close()
 	if end = binary.BigEndian.Uint64(mark); end == 0 || end > size {
-		return 0, fmt.Errorf("the index goes to event %d, and there are %d events: an older copy of them, it seems", end, size)
+		return 0, fmt.Errorf("the index goes to event %d, and there are %d events: an older copy of them, it seems",
+			end, size)
 	}
 	want, err := markOf(events, end)
 	if err != nil {

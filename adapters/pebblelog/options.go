@@ -23,12 +23,12 @@ const (
 	// groupBytes ends a group. It is far below half a memtable, from where on Pebble gives a batch a table of its own.
 	groupBytes = 2 << 20
 
-	indexMemTable = 8 << 20
+	indexMemTable = 4 << 20
 
 	// Memtables are charged to the cache, up to as many as stop the writes: it must leave room for blocks beside them.
 	memTables        = 4
 	eventsCacheBytes = memTables*eventsMemTable + 32<<20
-	indexCacheBytes  = memTables*indexMemTable + 32<<20
+	indexCacheBytes  = memTables*indexMemTable + 8<<20
 )
 
 // EventOptions returns the options that the events are kept with, for a database on fs. Benchmarks compare a log with a

@@ -58,7 +58,9 @@ func (l *Log) event(index uint64) (domain.LogEvent, error) {
 
 // walk goes through a stream backwards, from its last event to revision from, until visit returns false. A record is
 // valid only during its visit.
-func (l *Log) walk(stream domain.Stream, last head, from domain.Revision, visit func(index uint64, r record) bool) error {
+func (l *Log) walk(
+	stream domain.Stream, last head, from domain.Revision, visit func(index uint64, r record) bool,
+) error {
 	for at, revision := last.index, last.revision; revision >= from; revision-- {
 		r, done, err := readRecord(l.events, at)
 		if err != nil {
@@ -79,7 +81,9 @@ func (l *Log) walk(stream domain.Stream, last head, from domain.Revision, visit 
 }
 
 // ReadStream implements domain.EventLog. Where an append to the stream is on its way, it waits for that.
-func (l *Log) ReadStream(ctx context.Context, stream domain.Stream, from domain.Revision) iter.Seq2[domain.LogEvent, error] {
+func (l *Log) ReadStream(
+	ctx context.Context, stream domain.Stream, from domain.Revision,
+) iter.Seq2[domain.LogEvent, error] {
 	return func(yield func(domain.LogEvent, error) bool) {
 		events, indexes, err := l.stream(ctx, stream, max(from, 0))
 		// The first events are those that only an index is known of: the walk came to them last.
@@ -102,7 +106,9 @@ func (l *Log) ReadStream(ctx context.Context, stream domain.Stream, from domain.
 
 // stream returns a stream's events from a revision on, the last one first. Of a long stream it returns the first ones,
 // which may be more than should be in memory, as indexes.
-func (l *Log) stream(ctx context.Context, stream domain.Stream, from domain.Revision) (events []domain.LogEvent, indexes []uint64, err error) {
+func (l *Log) stream(
+	ctx context.Context, stream domain.Stream, from domain.Revision,
+) (events []domain.LogEvent, indexes []uint64, err error) {
 	done, err := l.use(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -247,7 +253,8 @@ func scan(events *pebble.DB, from, to uint64, visit func(index uint64, r record)
 	return nil
 }
 
-// FindMessage implements domain.MessageFinder, exactly. Where an append of the message is on its way, it waits for that.
+// FindMessage implements domain.MessageFinder, exactly. Where an append of the message is on its way, it waits for
+// that.
 func (l *Log) FindMessage(ctx context.Context, m domain.Message) (event domain.LogEvent, found bool, err error) {
 	done, err := l.use(ctx)
 	if err != nil {

@@ -35,8 +35,8 @@ func parseEventKey(k []byte) (index uint64, ok bool) {
 	return binary.BigEndian.Uint64(k[1:]), true
 }
 
-// record is the value under an event's key: the line, and what it takes to walk a stream backwards and to make the index
-// again without reading the line. Its byte slices point into what it was decoded from.
+// record is the value under an event's key: the line, and what it takes to walk a stream backwards and to make the
+// index again without reading the line. Its byte slices point into what it was decoded from.
 type record struct {
 	revision domain.Revision
 	// back is how far before this event the stream's previous one is; 0 at revision 0.
@@ -93,7 +93,7 @@ type decoder struct{ rest []byte }
 
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.rest)
-	if n <= 0 {
+	if n <= 0 || n > 1 && d.rest[n-1] == 0 { // not whole, or longer than it is ever written
 		d.rest = nil
 		return 0
 	}

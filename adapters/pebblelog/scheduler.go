@@ -6,8 +6,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// scheduler lets a database run one compaction at a time, as Pebble's own does, but none before start: an open waits for
-// the compactions that it finds to do, and those of the index take the longer the more events there are.
+// scheduler lets a database run one compaction at a time, as Pebble's own does, but none before start: an open waits
+// for the compactions that it finds to do, and those of the index take the longer the more events there are.
 type scheduler struct {
 	db pebble.DBForCompaction
 
