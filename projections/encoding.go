@@ -2,14 +2,10 @@ package projections
 
 import (
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
-
-// errDamaged: a row is not what this program writes.
-var errDamaged = errors.New("a row of the views is damaged; remove the views' folder, they are rebuilt from the log")
 
 // instant is a time.Time in UTC without a pointer, so that a cache of rows costs the collector nothing.
 type instant struct {
@@ -48,7 +44,7 @@ type decoder struct {
 // done returns an error unless the whole value was read.
 func (d *decoder) done() error {
 	if d.failed || len(d.rest) > 0 {
-		return errDamaged
+		return ErrDamaged
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -90,6 +91,15 @@ func (e *FoldError) Error() string {
 }
 
 func (e *FoldError) Unwrap() error { return e.Err }
+
+// whyNotFolded returns the *FoldError of an event, but what kept a row from being read is not the event's fault.
+func whyNotFolded(e *event, err error) error {
+	var read *readError
+	if errors.As(err, &read) {
+		return fmt.Errorf("before event %d: %w", e.index, err)
+	}
+	return foldError(e, err)
+}
 
 func foldError(e *event, err error) *FoldError {
 	f := &FoldError{Index: e.index, Position: e.position, Err: err}

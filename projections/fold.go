@@ -2,7 +2,6 @@ package projections
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 )
 
@@ -62,7 +61,7 @@ func (f *fold) ahead(events []event) error {
 	}
 	for _, c := range f.columns {
 		if err := c.load(); err != nil {
-			return fmt.Errorf("reading the views: %w", err)
+			return &readError{err}
 		}
 	}
 	return nil

@@ -23,7 +23,10 @@ type MemoryStore struct {
 	busy    bool
 	// refuse, if set, is asked before each commit; its error is the commit's.
 	refuse func() error
-	open   int // snapshots that are not closed
+	// unreadable, if set, is the error of each Get and GetAll.
+	unreadable error
+	condemned  string
+	open       int // snapshots that are not closed
 }
 
 // memoryRows implements Reader. It is never changed.
@@ -63,7 +66,19 @@ func (s *MemoryStore) current() memoryRows {
 }
 
 // Get implements Reader.
-func (s *MemoryStore) Get(key, dst []byte) ([]byte, bool, error) { return s.current().Get(key, dst) }
+func (s *MemoryStore) Get(key, dst []byte) ([]byte, bool, error) {
+	rows, err := s.readable()
+	if err != nil {
+		return nil, false, err
+	}
+	return rows.Get(key, dst)
+}
+
+func (s *MemoryStore) readable() (memoryRows, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows, s.unreadable
+}
 
 // Scan implements Reader.
 func (s *MemoryStore) Scan(from, to []byte) iter.Seq2[Row, error] { return s.current().Scan(from, to) }
@@ -73,7 +88,10 @@ func (s *MemoryStore) GetAll(keys [][]byte, found func(int, []byte) error) error
 	if !slices.IsSortedFunc(keys, bytes.Compare) {
 		s.t.Errorf("the keys %q are not sorted", keys)
 	}
-	rows := s.current()
+	rows, err := s.readable()
+	if err != nil {
+		return err
+	}
 	for i, key := range keys {
 		if value, ok := rows[string(key)]; ok {
 			if err := found(i, []byte(value)); err != nil {
@@ -147,6 +165,31 @@ func (s *MemoryStore) begin() (refuse func() error, end func()) {
 		defer s.mu.Unlock()
 		s.busy = false
 	}
+}
+
+// Condemn implements Store.
+func (s *MemoryStore) Condemn(why string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.condemned = why
+	return nil
+}
+
+// Condemned returns why the store was condemned.
+func (s *MemoryStore) Condemned() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.condemned
+}
+
+// Discarded implements Store.
+func (s *MemoryStore) Discarded() string { return "" }
+
+// FailReadsWith makes an error the answer of each Get and GetAll from now on; nil ends that.
+func (s *MemoryStore) FailReadsWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unreadable = err
 }
 
 // Wipe implements Store.

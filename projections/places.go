@@ -112,7 +112,7 @@ func (s *Snapshot) Places(m domain.Message) ([]Place, error) {
 			return nil, err
 		}
 		if len(row.Key) != len(from)+8 {
-			return nil, fmt.Errorf("row %q: %w", row.Key, errDamaged)
+			return nil, fmt.Errorf("row %q: %w", row.Key, ErrDamaged)
 		}
 		place, err := s.Place(binary.BigEndian.Uint64(row.Key[len(from):]))
 		if err != nil {

@@ -64,6 +64,9 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 	cancel()
 	close(r.writes)
 	all.Wait()
+	if errors.Is(err, ErrDamaged) {
+		return errors.Join(err, v.store.Condemn(err.Error()))
+	}
 	return err
 }
 
@@ -132,7 +135,7 @@ func (r *runner) foldChunk(c *chunk) error {
 	for i := range c.events {
 		e := &c.events[i]
 		if err := r.fold.event(e); err != nil {
-			return r.refold(foldError(e, err))
+			return r.refold(whyNotFolded(e, err))
 		}
 		r.batch = append(r.batch, *e)
 		r.bytes += len(e.line)

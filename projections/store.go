@@ -9,15 +9,18 @@ import (
 // again; reads are answered.
 var ErrPaused = errors.New("the views take no writes now")
 
+// ErrDamaged: what the store keeps is not what was written to it. The views are rebuilt when they are opened again.
+var ErrDamaged = errors.New("the views are damaged; they are rebuilt at the next start")
+
 // Row is one key with its value. In a commit a nil Value removes the key; an empty one is a value.
 type Row struct{ Key, Value []byte }
 
-// Reader reads the rows of a store. It is safe for any number of goroutines.
+// Reader reads the rows of a store. It is safe for any number of goroutines. Damage is an ErrDamaged of who reads it.
 type Reader interface {
 	// Get appends the value of key to dst, and reports whether there is one.
 	Get(key, dst []byte) (value []byte, found bool, err error)
-	// Scan yields the rows with from <= key < to, a nil to being the end, in the order of their keys. A row's bytes hold until the next one. It
-	// ends after the first error, and never early without one.
+	// Scan yields the rows with from <= key < to, a nil to being the end, in the order of their keys. A row's bytes hold
+	// until the next one. It ends after the first error, and never early without one.
 	Scan(from, to []byte) iter.Seq2[Row, error]
 }
 
@@ -39,6 +42,11 @@ type Store interface {
 	// what survives a crash is what the first commits left, whole, up to some commit. The rows' bytes are not kept. An
 	// error that is ErrPaused wrote nothing. There is one Commit or Wipe at a time.
 	Commit(rows []Row) error
-	// Wipe removes every row, durably, all or none.
+	// Wipe removes every row, durably, all or none, whatever is damaged. Nothing is read meanwhile, and no snapshot is open.
 	Wipe() error
+	// Condemn has all rows removed when the store is opened next, across a crash too: they are damaged. Until then they
+	// are read.
+	Condemn(why string) error
+	// Discarded says why rows were removed when the store was opened, "" where none were.
+	Discarded() string
 }

@@ -50,6 +50,13 @@ type cache[K comparable, R any] struct {
 	free   []*R
 }
 
+// readError is why a row could not be read.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return "reading the views: " + e.err.Error() }
+
+func (e *readError) Unwrap() error { return e.err }
+
 type wantedRow[R any] struct {
 	key []byte
 	row *R
@@ -74,7 +81,7 @@ func (c *cache[K, R]) row(k K) (*R, error) {
 	}
 	r := c.zero()
 	if _, err := c.table.read(c.store, k, r); err != nil {
-		return nil, err
+		return nil, &readError{err}
 	}
 	c.current[k] = r
 	return r, nil

@@ -52,7 +52,7 @@ type Status struct {
 var errRunning = errors.New("the views are being folded already")
 
 // Open returns the views of a log that a store keeps. Where the checkpoint is not of that log, or past its end, or of
-// another format, the views are thrown away, to be built anew by Run; Status then says why. A log that cannot be read now
+// another format, or damaged, the views are thrown away, to be built anew by Run; Status then says why. A log that cannot be read now
 // is an error.
 func Open(ctx context.Context, store Store, log domain.EventLog) (*Views, error) {
 	v := &Views{store: store, log: log, changed: make(chan struct{})}
@@ -60,7 +60,9 @@ func Open(ctx context.Context, store Store, log domain.EventLog) (*Views, error)
 	if err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
-	if difference != "" {
+	if difference == "" {
+		v.status.Rebuilt = store.Discarded()
+	} else {
 		if err := store.Wipe(); err != nil {
 			return nil, fmt.Errorf("views: %w", err)
 		}
@@ -72,6 +74,11 @@ func Open(ctx context.Context, store Store, log domain.EventLog) (*Views, error)
 
 // load reads the checkpoint, and returns why the views do not fit the log, "" where they do.
 func (v *Views) load(ctx context.Context) (difference string, err error) {
+	defer func() {
+		if errors.Is(err, ErrDamaged) {
+			difference, err = err.Error(), nil
+		}
+	}()
 	found, err := checkpointTable.read(v.store, struct{}{}, &v.checkpoint)
 	switch {
 	case err != nil:
@@ -152,9 +159,11 @@ func (v *Views) readPlace(ctx context.Context, p Place) (domain.LogEvent, bool, 
 			return domain.LogEvent{}, false, err
 		}
 		if event.Position != p.Position {
-			return domain.LogEvent{}, false, fmt.Errorf("event %d is at position %s, not %s: %w", p.Index, event.Position, p.Position, domain.ErrCorrupt)
+			err := fmt.Errorf("event %d is at position %s, not %s: %w", p.Index, event.Position, p.Position, domain.ErrCorrupt)
+			return domain.LogEvent{}, false, err
 		}
 		return event, true, nil
 	}
-	return domain.LogEvent{}, false, fmt.Errorf("event %d, which was folded, is not in the log: %w", p.Index, domain.ErrCorrupt)
+	err := fmt.Errorf("event %d, which was folded, is not in the log: %w", p.Index, domain.ErrCorrupt)
+	return domain.LogEvent{}, false, err
 }

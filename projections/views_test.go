@@ -166,14 +166,45 @@ func TestViewsOfAnotherFormatAreRebuilt(t *testing.T) {
 	}
 }
 
-func TestDamagedCheckpointIsAnError(t *testing.T) {
+// TestDamagedCheckpoint: views whose checkpoint makes no sense are built anew.
+func TestDamagedCheckpoint(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
 	store := projections.NewMemoryStore(t)
 	if err := store.Commit([]projections.Row{{Key: []byte("0"), Value: []byte{projections.ViewFormat, 7}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := projections.Open(t.Context(), store, w.log); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("opened with %v", err)
+	views := open(t, store, w.log)
+	if why := views.Status().Rebuilt; !strings.Contains(why, "damaged") {
+		t.Errorf("rebuilt: %q", why)
+	}
+	catchUp(t, views, w.log)
+	if projections.Dump(t, store) != freshDump(t, w.log) {
+		t.Error("rebuilt views differ")
+	}
+}
+
+// TestUnreadableStore: that a row cannot be read is not the fault of the event that needs it, and a later start goes on.
+// Where the row is damaged the views are condemned.
+func TestUnreadableStore(t *testing.T) {
+	w := smallWorld(t, logtest.MemoryOptions{})
+	for _, want := range []error{errors.New("no such disk"), projections.ErrDamaged} {
+		store := projections.NewMemoryStore(t)
+		views := open(t, store, w.log)
+		store.FailReadsWith(want)
+		err := views.Run(t.Context())
+		var fold *projections.FoldError
+		if !errors.Is(err, want) || errors.As(err, &fold) || !errors.Is(views.Status().Err, want) {
+			t.Errorf("run: %v, status %+v", err, views.Status())
+		}
+		if got := store.Condemned() != ""; got != errors.Is(want, projections.ErrDamaged) {
+			t.Errorf("%v: condemned: %q", want, store.Condemned())
+		}
+		store.FailReadsWith(nil)
+		views = open(t, store, w.log)
+		catchUp(t, views, w.log)
+		if projections.Dump(t, store) != freshDump(t, w.log) {
+			t.Errorf("%v: views that went on differ", want)
+		}
 	}
 }
 

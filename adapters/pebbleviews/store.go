@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -13,9 +13,6 @@ import (
 
 	"github.com/tweiledger/tweiledger/projections"
 )
-
-// ErrInUse: another process has the folder open.
-var ErrInUse = errors.New("the folder is in use")
 
 // The sizes of the store, in bytes. They bound its memory: memtables take theirs out of the cache. Keys are mostly random,
 // so a large memtable saves compactions; it also bounds what a start reads of Pebble's log.
@@ -29,8 +26,8 @@ const pebbleFormat = pebble.FormatValueSeparation
 
 // Options are the options of a Store. The zero value is good.
 type Options struct {
-	// MinFree is the free space, in bytes, under which nothing is written: Commit returns projections.ErrPaused. 0 is no
-	// bound.
+	// MinFree is the free space, in bytes, under which nothing is written: Commit returns projections.ErrPaused. 0 is
+	// no bound.
 	MinFree uint64
 	// FS is the file system; nil for the operating system's.
 	FS vfs.FS
@@ -45,6 +42,10 @@ type Store struct {
 	fs      vfs.FS
 	minFree uint64
 
+	// discarded says why Open emptied the folder, damage why the next one will, nil for nothing.
+	discarded string
+	damage    atomic.Pointer[string]
+
 	mu sync.Mutex // guards shared, and the references to all
 	// shared is the snapshot of what is committed, nil where nobody has asked since.
 	shared *sharedSnapshot
@@ -52,8 +53,8 @@ type Store struct {
 
 var _ projections.Store = (*Store)(nil)
 
-// Open opens the folder dir, which is made where it is not there. It wraps ErrInUse where another process has it open.
-// The Store must be closed, after everything that was got from it.
+// Open opens the folder dir, which is made where it is not there. What cannot be opened, for it is damaged or of a newer
+// format, is thrown away, and Discarded says why. The Store must be closed, after everything that was got from it.
 func Open(dir string, o Options) (*Store, error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
@@ -69,23 +70,39 @@ func (s *Store) open() (err error) {
 	if err := s.fs.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
+	// Held for what Pebble's own lock is not: while a damaged folder is emptied.
 	if s.lock, err = pebble.LockDirectory(s.dir, s.fs); err != nil {
-		return lockError(err)
+		return err
 	}
-	if s.db, err = pebble.Open(s.dir, s.options()); err != nil {
-		s.lock.Close()
-		return fmt.Errorf("%w (views may be removed: they are rebuilt from the log)", err)
+	if err := s.openOrDiscard(); err != nil {
+		return errors.Join(err, s.lock.Close())
 	}
-	s.reader = reader{s.db}
 	return nil
 }
 
-// lockError tells a folder in use from one that cannot be locked at all.
-func lockError(err error) error {
-	if errors.Is(err, syscall.EAGAIN) || err.Error() == "lock held by current process" {
-		return fmt.Errorf("%w by another process; use --url to work through that one (%w)", ErrInUse, err)
+func (s *Store) openOrDiscard() (err error) {
+	if s.discarded, err = s.condemned(); err != nil {
+		return err
 	}
-	return err
+	if s.discarded == "" {
+		if err = s.openPebble(); !isDamage(err) {
+			return err
+		}
+		s.discarded = err.Error()
+	}
+	if err := s.discard(s.discarded); err != nil {
+		return err
+	}
+	return s.openPebble()
+}
+
+func (s *Store) openPebble() error {
+	db, err := pebble.Open(s.dir, s.options())
+	if err != nil {
+		return err
+	}
+	s.db, s.reader = db, reader{db}
+	return nil
 }
 
 func (s *Store) options() *pebble.Options {
@@ -100,18 +117,24 @@ func (s *Store) options() *pebble.Options {
 		LBaseMaxBytes:               64 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		FormatMajorVersion:          pebbleFormat,
-		Logger:                      logger{},
+		// Pebble would end the process. What cannot be read is an error of who reads it.
+		EventListener: &pebble.EventListener{DataCorruption: s.noteDamage},
+		Logger:        logger{},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		o.Levels[i].BlockSize = 16 << 10
+		o.Levels[i].BlockSize = 8 << 10
 	}
 	return o
 }
 
 // Close closes the folder.
 func (s *Store) Close() error {
-	return errors.Join(s.outdate(), s.db.Close(), s.lock.Close())
+	err := s.outdate()
+	if s.db != nil { // nil where Wipe failed
+		err = errors.Join(err, s.db.Close())
+	}
+	return errors.Join(err, s.lock.Close())
 }
 
 // GetAll implements projections.Store.
@@ -132,11 +155,14 @@ func (s *Store) GetAll(keys [][]byte, found func(i int, value []byte) error) err
 			return errors.Join(err, iter.Close())
 		}
 	}
-	return errors.Join(iter.Error(), iter.Close())
+	return damaged(errors.Join(iter.Error(), iter.Close()))
 }
 
-// Commit implements projections.Store.
+// Commit implements projections.Store. A damaged store takes none: it is thrown away with the next start.
 func (s *Store) Commit(rows []projections.Row) error {
+	if why := s.damage.Load(); why != nil {
+		return fmt.Errorf("%w: %s", projections.ErrDamaged, *why)
+	}
 	if err := s.room(); err != nil {
 		return err
 	}
@@ -161,35 +187,31 @@ func set(batch *pebble.Batch, row *projections.Row) error {
 	return batch.Set(row.Key, row.Value, nil)
 }
 
-// room returns ErrPaused where there is too little space.
+// room returns ErrPaused where there is too little space, or no telling how much.
 func (s *Store) room() error {
 	if s.minFree == 0 {
 		return nil
 	}
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
-		return fmt.Errorf("free space of %s: %w", s.dir, err)
+		return fmt.Errorf("%w: free space of %s: %w", projections.ErrPaused, s.dir, err)
 	}
 	if usage.AvailBytes < s.minFree {
-		return fmt.Errorf("%w: %d bytes are free in %s, %d are kept", projections.ErrPaused, usage.AvailBytes, s.dir, s.minFree)
+		return fmt.Errorf("%w: %d bytes are free in %s, %d are kept",
+			projections.ErrPaused, usage.AvailBytes, s.dir, s.minFree)
 	}
 	return nil
 }
 
 // Wipe implements projections.Store.
 func (s *Store) Wipe() error {
-	iter, err := s.db.NewIter(nil)
-	if err != nil {
+	// What a damaged database says when it is closed is of no use.
+	_ = errors.Join(s.outdate(), s.db.Close())
+	s.db = nil
+	if err := s.discard("they were to be removed"); err != nil {
 		return err
 	}
-	var last []byte
-	if iter.Last() {
-		last = append(append(last, iter.Key()...), 0)
-	}
-	if err := errors.Join(iter.Error(), iter.Close()); err != nil || last == nil {
-		return err
-	}
-	return errors.Join(s.db.DeleteRange(nil, last, pebble.Sync), s.outdate())
+	return s.openPebble()
 }
 
 // reader implements projections.Reader.
@@ -202,7 +224,7 @@ func (r reader) Get(key, dst []byte) ([]byte, bool, error) {
 		return dst, false, nil
 	}
 	if err != nil {
-		return dst, false, err
+		return dst, false, damaged(err)
 	}
 	dst = append(dst, value...)
 	return dst, true, closer.Close()
@@ -213,7 +235,7 @@ func (r reader) Scan(from, to []byte) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
 		iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 		if err != nil {
-			yield(projections.Row{}, err)
+			yield(projections.Row{}, damaged(err))
 			return
 		}
 		defer iter.Close()
@@ -223,7 +245,7 @@ func (r reader) Scan(from, to []byte) iter.Seq2[projections.Row, error] {
 			}
 		}
 		if err := iter.Error(); err != nil {
-			yield(projections.Row{}, err)
+			yield(projections.Row{}, damaged(err))
 		}
 	}
 }
