@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -38,6 +39,8 @@ type API struct {
 	// draining ends when Drain is called.
 	draining context.Context
 	drain    context.CancelFunc
+	// running is held for reading by each request, and by Serve for good once it has ended.
+	running sync.RWMutex
 }
 
 // Limits of how long a request waits for the views.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -29,6 +30,8 @@ func (a *API) recordBatch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	outcomes := a.Ledger.Record(context.WithoutCancel(r.Context()), domain.ParseEngagements(events))
+	// It may have taken long, and is recorded: the client gets the whole time for the answer.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	answer := append(make([]byte, 0, 512*len(outcomes)+32), `{"outcomes":[`...)
 	for i := range outcomes {
 		if i > 0 {

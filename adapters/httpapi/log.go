@@ -62,13 +62,15 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 	rc := http.NewResponseController(w)
 	// However long the log is: its reader sets the pace.
 	_ = rc.SetWriteDeadline(time.Time{})
-	ctx := r.Context()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(a.draining, func() {
+		cancel()
+		// Who does not read holds up a write, not the log.
+		_ = rc.SetWriteDeadline(time.Now().Add(drainTimeout))
+	})()
 	read := a.Log.Read
 	if follow {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(a.draining, cancel)()
 		read = a.Log.Follow
 		// The headers go out now, whenever the first event comes.
 		if err := rc.Flush(); err != nil {
@@ -76,13 +78,19 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 		}
 	}
 	err := writeLines(w, rc, read(ctx, after), skip)
-	if follow && a.draining.Err() != nil {
+	switch {
+	case err == nil || a.draining.Err() == nil:
+		return err
+	case follow:
 		return nil
 	}
-	return err
+	// An answer that has begun is cut off: it is not the whole log.
+	return errDraining
 }
 
-func writeLines(w http.ResponseWriter, rc *http.ResponseController, batches iter.Seq2[[]domain.LogEvent, error], skip uint64) error {
+func writeLines(
+	w http.ResponseWriter, rc *http.ResponseController, batches iter.Seq2[[]domain.LogEvent, error], skip uint64,
+) error {
 	var lines []byte
 	for events, err := range batches {
 		if err != nil {

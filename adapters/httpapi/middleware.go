@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,6 +46,11 @@ var (
 
 // ServeHTTP serves a request: who may ask, the route, and the answer to a panic.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !a.running.TryRLock() {
+		// Serve has ended, and what is below may be closed.
+		panic(http.ErrAbortHandler)
+	}
+	defer a.running.RUnlock()
 	res := &response{ResponseWriter: w}
 	defer a.recover(res, r)
 	h := w.Header()
@@ -69,8 +75,14 @@ func (a *API) recover(w *response, r *http.Request) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	a.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	a.fail(w, r, panicked(p))
 }
+
+// errPanic is the service's own fault, whatever became of the client meanwhile.
+var errPanic = errors.New("panic")
+
+// panicked is the error for a panic that was recovered, with the stack of the goroutine that calls.
+func panicked(p any) error { return fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack()) }
 
 // isLoopbackName reports whether a Host header names this machine: localhost, 127.0.0.0/8 or [::1], with any port.
 func isLoopbackName(host string) bool {

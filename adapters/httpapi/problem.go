@@ -132,7 +132,7 @@ var errClientGone = errors.New("the client reads no more")
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p *problem
 	if !errors.As(err, &p) {
-		if errors.Is(err, errClientGone) || r.Context().Err() != nil {
+		if !errors.Is(err, errPanic) && (errors.Is(err, errClientGone) || r.Context().Err() != nil) {
 			panic(http.ErrAbortHandler)
 		}
 		a.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)

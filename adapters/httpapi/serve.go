@@ -18,17 +18,22 @@ const (
 	idleTimeout   = 2 * time.Minute
 	// shutdownTimeout bounds what is answered after Serve was told to end. It leaves time for what ends after it.
 	shutdownTimeout = 8 * time.Second
+	// drainTimeout bounds the last write of what is cut off then: readers of the log, however slow.
+	drainTimeout = time.Second
+	// cutOffTimeout bounds how long Serve waits for requests whose connections it closed.
+	cutOffTimeout = 2 * time.Second
 )
 
 // errDraining answers what would have to go on while the service ends.
 var errDraining = problemf(codeFailed, "", "the service is shutting down")
 
-// Drain makes streams of lines stop reading, answer what they took, and end; reads that wait or follow end too. Other
-// requests are served as before. It returns at once and is to be followed by http.Server.Shutdown.
+// Drain makes streams of lines stop reading, answer what they took, and end; reads that wait or follow end too, and those
+// of the log, however long, are cut off. Other requests are served as before. It returns at once and is to be followed by http.Server.Shutdown.
 func (a *API) Drain() { a.drain() }
 
 // Serve serves on a listener until ctx ends, then answers what was accepted, at most for shutdownTimeout, and returns nil:
-// by then no handler runs that was not cut off. Otherwise it returns why it cannot serve. The listener is closed.
+// by then no handler runs, unless one outlasted its connection by cutOffTimeout, which is logged. Otherwise it returns why
+// it cannot serve. The listener is closed, and the API serves no more.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           a,
@@ -43,7 +48,9 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	select {
 	case err := <-ended:
 		a.Drain()
-		return errors.Join(err, server.Close())
+		err = errors.Join(err, server.Close())
+		a.awaitHandlers(ctx)
+		return err
 	case <-ctx.Done():
 	}
 	a.Drain()
@@ -55,5 +62,22 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		err = server.Close()
 	}
 	<-ended
+	a.awaitHandlers(ctx)
 	return err
+}
+
+// awaitHandlers returns when no handler runs any more, or after cutOffTimeout. No other begins.
+func (a *API) awaitHandlers(ctx context.Context) {
+	none := make(chan struct{})
+	go func() {
+		a.running.Lock()
+		close(none)
+	}()
+	patience := time.NewTimer(cutOffTimeout)
+	defer patience.Stop()
+	select {
+	case <-none:
+	case <-patience.C:
+		a.Logger.ErrorContext(ctx, "requests go on after shutdown")
+	}
 }

@@ -50,31 +50,54 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("%w: %w", errClientGone, err)
 		}
 	}
-	arrived := queueLines(r.Body)
-	err := a.answerLines(w, rc, context.WithoutCancel(r.Context()), arrived)
-	if err != nil {
-		// The reader must end before the handler does. What it still has nobody waits for.
-		stopReading()
-		for range arrived {
+	lines := queueLines(r.Body)
+	whole := false
+	defer func() {
+		if whole {
+			return
 		}
+		// The reader must end before the handler does, also where that panics, and the server would wait for the rest of
+		// the body before it cuts off the answer. What is unanswered nobody waits for.
+		stopReading()
+		for range lines.arrived {
+		}
+	}()
+	err := a.answerLines(w, rc, context.WithoutCancel(r.Context()), lines.arrived)
+	if err == nil {
+		err = lines.err
 	}
+	whole = err == nil
 	return err
+}
+
+// lineQueue is a stream on its way from its reader.
+type lineQueue struct {
+	arrived chan chunk
+	// err is why reading failed by the service's own fault. It is set before arrived is closed.
+	err error
 }
 
 // queueLines reads a stream on a goroutine of its own, never far ahead of who receives its chunks. They must be received
 // until the channel is closed.
-func queueLines(body io.Reader) <-chan chunk {
-	arrived := make(chan chunk, queuedChunks)
+func queueLines(body io.Reader) *lineQueue {
+	q := &lineQueue{arrived: make(chan chunk, queuedChunks)}
 	go func() {
-		defer close(arrived)
+		defer close(q.arrived)
+		defer func() {
+			if p := recover(); p != nil {
+				q.err = panicked(p)
+			}
+		}()
 		lines := lineReader{from: body}
-		lines.chunks(func(c chunk) { arrived <- c })
+		lines.chunks(func(c chunk) { q.arrived <- c })
 	}()
-	return arrived
+	return q
 }
 
 // answerLines records what arrives and answers it, in order, until arrived is closed or the client reads no more.
-func (a *API) answerLines(w http.ResponseWriter, rc *http.ResponseController, ctx context.Context, arrived <-chan chunk) error {
+func (a *API) answerLines(
+	w http.ResponseWriter, rc *http.ResponseController, ctx context.Context, arrived <-chan chunk,
+) error {
 	var answer []byte
 	for c := range arrived {
 		c = gather(c, arrived)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -167,7 +168,7 @@ func TestUnansweredLinesAreBounded(t *testing.T) {
 	const lines, line = 50_000, "[]\n"
 	synctest.Test(t, func(t *testing.T) {
 		body := &counting{Reader: strings.NewReader(strings.Repeat(line, lines))}
-		arrived := queueLines(body)
+		arrived := queueLines(body).arrived
 		synctest.Wait()
 		// What is queued, the chunk that waits to be, and what a buffer holds.
 		if most := (queuedChunks+1)*chunkLines*len(line) + 2*maxLineBytes; body.bytes > most {
@@ -288,8 +289,8 @@ func TestStreamOfAClientThatGoesAway(t *testing.T) {
 }
 
 // TestCurlTalksToTheStream runs the commands that the document gives. With "-T ." curl reads its input without blocking,
-// so a person sees each outcome before the next line; with "-T -" it waits for
-// more to send before it shows an outcome.
+// so a person sees each outcome before the next line is sent; with "-T -" it waits for more to send before it shows an
+// outcome, so that only the end shows that all are answered.
 func TestCurlTalksToTheStream(t *testing.T) {
 	t.Run("typing", func(t *testing.T) { talkByCurl(t, ".", true) })
 	t.Run("piping", func(t *testing.T) { talkByCurl(t, "-", false) })
@@ -298,6 +299,9 @@ func TestCurlTalksToTheStream(t *testing.T) {
 func talkByCurl(t *testing.T, input string, eachAtOnce bool) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("curl is not installed")
+		}
 		t.Skip("curl is not installed")
 	}
 	w := openWorld(t)
