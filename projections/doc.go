@@ -45,6 +45,9 @@
 // reaction where one does; a second reward of the same reader's reads. Run names it in a *FoldError and stops before it;
 // reads go on as of there. It is never skipped.
 //
+// Rows that are damaged stop it too, with ErrDamaged: the views are condemned, reads of what is whole go on, and the next
+// Open throws them away and builds them anew.
+//
 // Revisions are checked on streams that have a row anyway: a post's, those of reads, and those of reactions. Those of
 // comments, reports and tariffs are not, nor are ids, postings, reasons and times: domain.Check does all that.
 //
