@@ -12,7 +12,7 @@ import (
 
 // viewFormat is the number of the format of all rows. Views with another one are thrown away and rebuilt: it changes
 // with any change of a row, a key, or what a fold makes of an event.
-const viewFormat = 1
+const viewFormat = 2
 
 // checkpoint says how far the views go. Its row is in the same commit as the rows that it speaks of.
 type checkpoint struct {

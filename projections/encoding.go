@@ -21,12 +21,16 @@ func appendInstant(dst []byte, i instant) []byte {
 	return binary.AppendUvarint(binary.AppendVarint(dst, i.seconds), uint64(i.nanos))
 }
 
-// appendAmount appends an amount that is not negative: the number of its bytes, and these without leading zeros.
+// appendAmount appends an amount: the number of its bytes, and these, two's complement without the leading ones that only
+// repeat the sign; none for nothing.
 func appendAmount(dst []byte, a domain.Twei) []byte {
 	var full [domain.TweiBytes]byte
 	b := a.AppendBinary(full[:0])
-	for len(b) > 0 && b[0] == 0 {
+	for len(b) > 1 && (b[0] == 0 && b[1] < 0x80 || b[0] == 0xff && b[1] >= 0x80) {
 		b = b[1:]
+	}
+	if len(b) == 1 && b[0] == 0 {
+		b = nil
 	}
 	return append(append(dst, byte(len(b))), b...)
 }
@@ -35,7 +39,8 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// decoder takes a row's value apart. After the first failure it gives zero values.
+// decoder takes a row's value apart. After the first failure it gives zero values. What it gives may be the value's own
+// bytes.
 type decoder struct {
 	rest   []byte
 	failed bool
@@ -88,6 +93,11 @@ func (d *decoder) amount() domain.Twei {
 	if len(b) > len(full) {
 		d.failed = true
 		return domain.Twei{}
+	}
+	if len(b) > 0 && b[0] >= 0x80 {
+		for i := range full {
+			full[i] = 0xff
+		}
 	}
 	copy(full[len(full)-len(b):], b)
 	return domain.TweiFromBinary(full[:])

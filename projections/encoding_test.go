@@ -2,6 +2,8 @@ package projections
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ func drawInstant(t *rapid.T) instant {
 }
 
 func drawStatement(t *rapid.T) (r statementRow) {
-	r.size, r.recorded = rapid.Uint64().Draw(t, "size"), drawInstant(t)
+	r.mark = drawMark(t)
 	for i := range r.sums {
 		if rapid.Bool().Draw(t, "line") {
 			b := rapid.SliceOfN(rapid.Byte(), domain.TweiBytes, domain.TweiBytes).Draw(t, "amount")
@@ -31,6 +33,63 @@ func drawStatement(t *rapid.T) (r statementRow) {
 	return r
 }
 
+func drawMark(t *rapid.T) mark { return mark{rapid.Uint64().Draw(t, "size"), drawInstant(t)} }
+
+// drawRun draws touches behind a mark: a run of them, and what they are.
+func drawRun(t *rapid.T) (r run, touches []touch) {
+	before := mark{rapid.Uint64Range(0, 1<<40).Draw(t, "base"), drawInstant(t)}
+	for range rapid.IntRange(0, 5).Draw(t, "touches") {
+		next := drawTouch(t, before)
+		r.add(before, &next)
+		touches, before = append(touches, next), next.mark()
+	}
+	return r, touches
+}
+
+func drawTouch(t *rapid.T, before mark) (next touch) {
+	next = touch{index: before.size + rapid.Uint64Range(0, 1<<30).Draw(t, "gap"), recorded: before.recorded, occurred: drawInstant(t)}
+	if rapid.Bool().Draw(t, "later") {
+		next.recorded = drawInstant(t)
+	}
+	for i := range rapid.IntRange(0, len(next.steps)).Draw(t, "steps") {
+		next.steps[i] = step{counter(rapid.IntRange(0, int(counterCount)-1).Draw(t, "counter")), rapid.SampledFrom([]int8{-1, 1}).Draw(t, "by")}
+	}
+	for range rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(28, 34)).Draw(t, "changes") {
+		next.changes = append(next.changes, change{domain.Line(rapid.IntRange(1, domain.LineCount).Draw(t, "line")), drawAmount(t)})
+	}
+	return next
+}
+
+func drawAmount(t *rapid.T) domain.Twei {
+	b := rapid.SliceOfN(rapid.Byte(), domain.TweiBytes, domain.TweiBytes).Draw(t, "amount")
+	for i := range rapid.IntRange(0, domain.TweiBytes).Draw(t, "short") {
+		b[i] = 0xff * rapid.SampledFrom([]byte{0, 1}).Draw(t, "sign")
+	}
+	return domain.TweiFromBinary(b)
+}
+
+// TestTouchesComeBack: a run of touches is read as it was written, and a run that was cut off is not read.
+func TestTouchesComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, want := drawRun(t)
+		got, err := r.read()
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%d of %d touches: %v", len(got), len(want), err)
+		}
+		for i := range want {
+			if fmt.Sprint(got[i]) != fmt.Sprint(want[i]) {
+				t.Errorf("%+v came back as %+v", want[i], got[i])
+			}
+		}
+		if len(want) > 0 {
+			r.touches = r.touches[:len(r.touches)-1]
+			if _, err := r.read(); !errors.Is(err, ErrDamaged) {
+				t.Errorf("cut off: %v", err)
+			}
+		}
+	})
+}
+
 func drawReaction(t *rapid.T) reactionRow {
 	return reactionRow{rapid.Uint64().Draw(t, "events"), domain.EventType(rapid.Byte().Draw(t, "standing"))}
 }
@@ -38,28 +97,55 @@ func drawReaction(t *rapid.T) reactionRow {
 // comesBack checks that a row is read as it was written, and that nothing that was cut off is read.
 func comesBack[K comparable, R any](t *rapid.T, table *table[K, R], row R) {
 	value := table.encode(nil, &row)
-	read := func(value []byte) (got R, err error) {
-		d := decoder{rest: value}
-		table.decode(&d, &got)
-		return got, d.done()
-	}
-	if got, err := read(value); err != nil || !reflect.DeepEqual(got, row) {
+	if got, err := comeBack(table, value); err != nil || !reflect.DeepEqual(got, row) {
 		t.Errorf("%+v came back as %+v, %v", row, got, err)
 	}
 	cut := rapid.IntRange(0, len(value)-1).Draw(t, "cut")
-	if got, err := read(value[:cut]); err == nil {
+	if got, err := comeBack(table, value[:cut]); err == nil {
 		t.Errorf("%d of %d bytes of %+v were read as %+v", cut, len(value), row, got)
 	}
-	if got, err := read(append(bytes.Clone(value), 0)); err == nil {
+	if got, err := comeBack(table, append(bytes.Clone(value), 0)); err == nil {
 		t.Errorf("a byte more than %+v was read as %+v", row, got)
 	}
+}
+
+func drawNode(t *rapid.T) (r nodeRow) {
+	for range rapid.IntRange(0, 3).Draw(t, "children") {
+		c := child{start: drawInstant(t), sum: sum{mark: drawMark(t)}}
+		for i := range c.sum.sums {
+			c.sum.sums[i] = rapid.OneOf(rapid.Just(domain.Twei{}), rapid.Custom(drawAmount)).Draw(t, "sum")
+		}
+		for i := range c.sum.counts {
+			c.sum.counts[i] = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "count")
+		}
+		r.children = append(r.children, c)
+	}
+	if len(r.children) == 0 {
+		r.last = drawMark(t)
+	}
+	return r
+}
+
+func comeBack[K comparable, R any](table *table[K, R], value []byte) (got R, err error) {
+	d := decoder{rest: value}
+	table.decode(&d, &got)
+	return got, d.done()
 }
 
 func TestRowsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String()
-		comesBack(t, accountTable, drawStatement(t))
-		pair := pairRow{statementRow: drawStatement(t), reaction: drawReaction(t), read: rapid.Uint64().Draw(t, "read")}
+		whole := func() scopeRow {
+			r, _ := drawRun(t)
+			return scopeRow{drawStatement(t), r}
+		}
+		uncut := func() scopeRow { return scopeRow{statementRow: drawStatement(t)} }
+		comesBack(t, accountTable, rankedRow{uncut(), rapid.Uint64().Draw(t, "number")})
+		ranked := rankedRow{whole(), 1}
+		if got, err := comeBack(accountTable, encodeRanked(nil, &ranked)); err != nil || !reflect.DeepEqual(got, ranked) {
+			t.Errorf("%+v came back as %+v, %v", ranked, got, err)
+		}
+		pair := pairRow{scopeRow: uncut(), reaction: drawReaction(t), read: rapid.Uint64().Draw(t, "read")}
 		if pair.reward = reward(rapid.IntRange(0, 2).Draw(t, "reward")); pair.reward != noReward {
 			pair.rewarded = drawInstant(t)
 		}
@@ -68,10 +154,18 @@ func TestRowsComeBack(t *testing.T) {
 		comesBack(t, postTable, postRow{
 			events: rapid.Uint64().Draw(t, "events"), author: text.Draw(t, "author"), title: text.Draw(t, "title"), url: text.Draw(t, "url"),
 			timeToRead: rapid.Uint64().Draw(t, "time"), published: drawInstant(t), recorded: drawInstant(t),
-			timed: rapid.Uint64().Draw(t, "timed"), timedRecorded: drawInstant(t),
+			timed: drawMark(t), versions: rapid.Uint64().Draw(t, "versions"),
 		})
 		position := domain.NewPosition(rapid.Uint64().Draw(t, "commit"), rapid.Uint64().Draw(t, "prepare"))
 		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision")})
+		comesBack(t, versionTable, versionRow{drawMark(t), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
+		c1 := commentRow{commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
+			isRemoved: rapid.Bool().Draw(t, "is removed"), sums: drawStatement(t).sums, earned: drawAmount(t), likes: 1, dislikes: 2}
+		if c1.isRemoved {
+			c1.removed = drawInstant(t)
+		}
+		comesBack(t, commentTable, c1)
+		comesBack(t, treeTable, drawNode(t))
 		comesBack(t, eventTable, rapid.Uint64().Draw(t, "index"))
 		c := checkpoint{format: viewFormat, size: rapid.Uint64().Draw(t, "size"), position: position}
 		c.last[0], c.first[1] = 1, 2
@@ -96,7 +190,7 @@ func FuzzRows(f *testing.F) {
 	row := pairRow{reaction: reactionRow{2, domain.PostLiked}, read: 1, reward: rewardStands, rewarded: instant{5, 6}}
 	row.size, row.sums[3], row.counts[reads] = 7, domain.Wei(8), 9
 	f.Add(encodePair(nil, &row))
-	f.Add(encodePost(nil, &postRow{events: 1, author: "u", title: "t", timed: 2}))
+	f.Add(encodePost(nil, &postRow{events: 1, author: "u", title: "t", timed: mark{size: 2}}))
 	f.Add(encodeCheckpoint(nil, &checkpoint{format: viewFormat, size: 3}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		stays(t, pairTable, value)
@@ -120,7 +214,7 @@ func stays[K comparable, R any](t *testing.T, table *table[K, R], value []byte) 
 // TestPrefixes: no two tables share a prefix, and the checkpoint's is the first.
 func TestPrefixes(t *testing.T) {
 	seen := map[byte]bool{checkpointTable.prefix: true}
-	for _, c := range newFold(nil).columns {
+	for _, c := range newFold(nil, false).columns {
 		if seen[c.prefix] || c.prefix < checkpointTable.prefix {
 			t.Errorf("prefix %c", c.prefix)
 		}
@@ -139,7 +233,7 @@ func TestRowsThatAreNothing(t *testing.T) {
 			}
 			return dst
 		},
-		func(d *decoder, there *bool) { *there = d.byte() == 1 }})
+		func(d *decoder, there *bool) { *there = d.byte() == 1 }}, 1)
 	names := newList(f, 't')
 	commit := func(change func()) {
 		var w write

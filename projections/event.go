@@ -17,6 +17,8 @@ type event struct {
 	position domain.Position
 	line     []byte
 	message  messageHash
+	// recorded and occurred are RecordedAt and OccurredAt.
+	recorded, occurred instant
 	// entries are the entries of all postings.
 	entries []domain.Entry
 	// about names the stream of a reversal and of a reinstatement.
@@ -64,6 +66,7 @@ func decode(in domain.LogEvent, index uint64) event {
 		return e
 	}
 	e.message = hashMessage(e.Message())
+	e.recorded, e.occurred = instantOf(e.RecordedAt), instantOf(e.OccurredAt)
 	for _, p := range e.Postings {
 		entries, n := p.Entries()
 		e.entries = append(e.entries, entries[:n]...)

@@ -7,7 +7,7 @@ import (
 
 // models is the list of the read models, in the order in which an event goes through them. The statements' comes first:
 // it works out the event's effect, which those behind it may use.
-var models = []func(*fold) model{newStatements, newPosts, newPlaces}
+var models = []func(*fold) model{newStatements, newPosts, newComments, newLinks, newPlaces}
 
 // A model is one read model: it folds an event into the rows of its tables.
 type model interface {
@@ -26,7 +26,9 @@ type rows interface {
 
 // fold is the state of folding: the read models and the rows of the batch at hand.
 type fold struct {
-	store   Store
+	store Store
+	// written tells which rows the store may hold; nil where it may hold any.
+	written *filter
 	models  []model
 	columns []column
 }
@@ -36,8 +38,12 @@ type column struct {
 	rows
 }
 
-func newFold(store Store) *fold {
+// newFold returns the fold into a store, which may be known to be empty.
+func newFold(store Store, empty bool) *fold {
 	f := &fold{store: store}
+	if empty {
+		f.written = newFilter()
+	}
 	for _, m := range models {
 		f.models = append(f.models, m(f))
 	}

@@ -83,6 +83,11 @@ func (s *MemoryStore) readable() (memoryRows, error) {
 // Scan implements Reader.
 func (s *MemoryStore) Scan(from, to []byte) iter.Seq2[Row, error] { return s.current().Scan(from, to) }
 
+// ScanBack implements Reader.
+func (s *MemoryStore) ScanBack(from, to []byte) iter.Seq2[Row, error] {
+	return s.current().ScanBack(from, to)
+}
+
 // GetAll implements Store.
 func (s *MemoryStore) GetAll(keys [][]byte, found func(int, []byte) error) error {
 	if !slices.IsSortedFunc(keys, bytes.Compare) {
@@ -110,8 +115,20 @@ func (r memoryRows) Get(key, dst []byte) ([]byte, bool, error) {
 
 // Scan implements Reader.
 func (r memoryRows) Scan(from, to []byte) iter.Seq2[Row, error] {
+	return r.scan(from, to, slices.Values[[]string])
+}
+
+// ScanBack implements Reader.
+func (r memoryRows) ScanBack(from, to []byte) iter.Seq2[Row, error] {
+	return r.scan(from, to, func(keys []string) iter.Seq[string] {
+		slices.Reverse(keys)
+		return slices.Values(keys)
+	})
+}
+
+func (r memoryRows) scan(from, to []byte, order func([]string) iter.Seq[string]) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for _, key := range slices.Sorted(maps.Keys(r)) {
+		for key := range order(slices.Sorted(maps.Keys(r))) {
 			if key < string(from) || to != nil && key >= string(to) {
 				continue
 			}

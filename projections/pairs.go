@@ -3,14 +3,13 @@ package projections
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // pairRow is the running statement of an account under a post, and what its reading and its reaction to the post need.
 type pairRow struct {
-	statementRow
+	scopeRow
 	// reaction is the state of the stream of its reactions to the post.
 	reaction reactionRow
 	// read is the number of events on the stream of its reads.
@@ -37,7 +36,7 @@ func encodePair(dst []byte, r *pairRow) []byte {
 	if r.reward != noReward {
 		dst = appendInstant(dst, r.rewarded)
 	}
-	return dst
+	return appendRun(dst, &r.recent)
 }
 
 func decodePair(d *decoder, r *pairRow) {
@@ -48,6 +47,7 @@ func decodePair(d *decoder, r *pairRow) {
 	if r.reward != noReward {
 		r.rewarded = d.instant()
 	}
+	r.recent = d.run()
 }
 
 // reading folds an event on the stream of reads of the pair: a read, or what happens to its reward.
@@ -64,7 +64,7 @@ func (r *pairRow) reading(e *event) error {
 	was, is := noReward, rewardStands
 	switch e.Type {
 	case domain.PostRead:
-		r.rewarded = instantOf(e.OccurredAt)
+		r.rewarded = e.occurred
 	case domain.EventReversed:
 		was, is = rewardStands, rewardReversed
 	case domain.EventReinstated:
@@ -79,34 +79,4 @@ func (r *pairRow) reading(e *event) error {
 		e.effect.counts[1].by = -1
 	}
 	return nil
-}
-
-// pairStatement combines the pair's row with what set the post's time to read, which touches every pair of the post.
-func (s *Snapshot) pairStatement(scope domain.Scope) (*domain.Statement, error) {
-	var post postRow
-	found, err := postTable.read(s.rows, scope.PostID, &post)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("%s: %w", scope.PostID, ErrUnknownPost)
-	}
-	var row pairRow
-	if _, err := pairTable.read(s.rows, pairKey{scope.PostID, scope.AccountID}, &row); err != nil {
-		return nil, err
-	}
-	if row.size < post.timed {
-		row.size, row.recorded = post.timed, post.timedRecorded
-	}
-	statement := row.statement(scope)
-	var date time.Time
-	if row.reward == rewardStands {
-		date = row.rewarded.time()
-	}
-	statement.Reading = &domain.Reading{
-		TimeToReadSeconds: post.timeToRead,
-		Earned:            row.sums.Of(domain.ReadToEarn),
-		Date:              date,
-	}
-	return statement, nil
 }

@@ -2,6 +2,8 @@ package projections
 
 import (
 	"encoding/binary"
+	"fmt"
+	"iter"
 	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -18,40 +20,82 @@ type Post struct {
 
 // postRow is what a post's own stream says.
 type postRow struct {
-	// events is the number of events on the stream.
-	events              uint64
+	// events is the number of events on the stream, index that of its publication.
+	events, index       uint64
 	author, title, url  string
 	timeToRead          uint64
 	published, recorded instant
-	// timed is 1 + the index of the event that set the time to read last, timedRecorded when that was recorded.
-	timed         uint64
-	timedRecorded instant
+	// timed is the event that set the time to read last.
+	timed mark
+	// versions is how often it was published or changed.
+	versions uint64
 }
 
 var postTable = &table[string, postRow]{'o', appendStringKey, encodePost, decodePost}
 
 func encodePost(dst []byte, r *postRow) []byte {
-	dst = binary.AppendUvarint(dst, r.events)
+	dst = binary.AppendUvarint(binary.AppendUvarint(dst, r.events), r.index)
 	dst = appendText(appendText(appendText(dst, r.author), r.title), r.url)
 	dst = binary.AppendUvarint(dst, r.timeToRead)
 	dst = appendInstant(appendInstant(dst, r.published), r.recorded)
-	return appendInstant(binary.AppendUvarint(dst, r.timed), r.timedRecorded)
+	return binary.AppendUvarint(appendMark(dst, r.timed), r.versions)
 }
 
 func decodePost(d *decoder, r *postRow) {
-	r.events = d.uvarint()
+	r.events, r.index = d.uvarint(), d.uvarint()
 	r.author, r.title, r.url = d.text(), d.text(), d.text()
 	r.timeToRead = d.uvarint()
 	r.published, r.recorded = d.instant(), d.instant()
-	r.timed, r.timedRecorded = d.uvarint(), d.instant()
+	r.timed, r.versions = d.mark(), d.uvarint()
+}
+
+// versionRow is what one event set of a post: what it did not is "" and 0.
+type versionRow struct {
+	mark
+	occurred   instant
+	title, url string
+	timeToRead uint64
+}
+
+// versionKey names a version of a post: they count from 1.
+type versionKey struct {
+	post   string
+	number uint64
+}
+
+var versionTable = &table[versionKey, versionRow]{'v',
+	func(dst []byte, k versionKey) []byte {
+		return binary.BigEndian.AppendUint64(append(append(dst, k.post...), 0), k.number)
+	}, encodeVersion, decodeVersion}
+
+func encodeVersion(dst []byte, r *versionRow) []byte {
+	dst = appendInstant(appendMark(dst, r.mark), r.occurred)
+	return binary.AppendUvarint(appendText(appendText(dst, r.title), r.url), r.timeToRead)
+}
+
+func decodeVersion(d *decoder, r *versionRow) {
+	r.mark, r.occurred = d.mark(), d.instant()
+	r.title, r.url, r.timeToRead = d.text(), d.text(), d.uvarint()
+}
+
+// publicationPrefix stands before the posts by when their publication occurred: the key is that time and the event's
+// index, the value the post.
+const publicationPrefix = 'q'
+
+func appendPublication(dst []byte, at instant, index uint64) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(at.seconds-firstInstant.seconds))
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(dst, at.nanos), index)
 }
 
 // posts is the read model of the posts themselves.
 type posts struct {
-	rows *cache[string, postRow]
+	rows                   *cache[string, postRow]
+	versions, publications *list
 }
 
-func newPosts(f *fold) model { return &posts{newCache(f, postTable)} }
+func newPosts(f *fold) model {
+	return &posts{newCache(f, postTable, 4<<10), newList(f, versionTable.prefix), newList(f, publicationPrefix)}
+}
 
 // want leaves posts out: few events are about one.
 func (p *posts) want(*event) {}
@@ -67,35 +111,160 @@ func (p *posts) fold(e *event) error {
 	if err := nextRevision(&row.events, e); err != nil {
 		return err
 	}
+	if e.about.kind == domain.KindPost {
+		return nil
+	}
 	if e.Type == domain.PostPublished {
-		row.author = e.Author
-		row.published, row.recorded = instantOf(e.OccurredAt), instantOf(e.RecordedAt)
+		row.author, row.index = e.Author, e.index
+		row.published, row.recorded = e.occurred, e.recorded
+		p.publications.add(func(dst []byte) []byte { return appendPublication(dst, e.occurred, e.index) },
+			func(dst []byte) []byte { return append(dst, e.PostID...) })
 	}
-	if e.Title != "" {
-		row.title = e.Title
-	}
-	if e.URL != "" {
-		row.url = e.URL
-	}
-	if e.TimeToReadSeconds > 0 {
-		row.timeToRead = e.TimeToReadSeconds
-		row.timed, row.timedRecorded = e.index+1, instantOf(e.RecordedAt)
-	}
+	v := versionRow{mark{e.index + 1, e.recorded}, e.occurred, e.Title, e.URL, e.TimeToReadSeconds}
+	row.set(&v)
+	p.versions.add(func(dst []byte) []byte { return versionTable.key(dst, versionKey{e.PostID, row.versions}) },
+		func(dst []byte) []byte { return encodeVersion(dst, &v) })
 	return nil
 }
 
-// Post returns a post, and whether somebody published it.
-func (s *Snapshot) Post(id string) (Post, bool, error) {
-	if s.err != nil {
+// set makes the post what it is after one more version.
+func (r *postRow) set(v *versionRow) {
+	r.versions++
+	if v.title != "" {
+		r.title = v.title
+	}
+	if v.url != "" {
+		r.url = v.url
+	}
+	if v.timeToRead > 0 {
+		r.timeToRead, r.timed = v.timeToRead, v.mark
+	}
+}
+
+// post returns the row of a post as of a size or time. It reads what the post's own stream set: few events, whatever
+// happened to the post.
+func (s *Snapshot) post(id string, row *postRow, asOf AsOf) (postRow, error) {
+	if !asOf.Sized && asOf.At.IsZero() {
+		return *row, nil
+	}
+	then := postRow{author: row.author, index: row.index, published: row.published, recorded: row.recorded}
+	for i := range row.versions {
+		var v versionRow
+		if found, err := versionTable.read(s.rows, versionKey{id, i + 1}, &v); err != nil || !found {
+			return then, err
+		}
+		if asOf.counts(v.size-1, v.occurred) {
+			then.set(&v)
+		}
+	}
+	return then, nil
+}
+
+// Post returns a post, and whether somebody published it, by the size asked for. As of a time before its publication
+// only its id is there. It wraps ErrNotFolded for a size beyond Size.
+func (s *Snapshot) Post(id string, asOf AsOf) (Post, bool, error) {
+	switch {
+	case s.err != nil:
 		return Post{}, false, s.err
+	case asOf.Sized && asOf.Size > s.Size():
+		return Post{}, false, fmt.Errorf("size %d: %w", asOf.Size, ErrNotFolded)
 	}
 	var row postRow
 	found, err := postTable.read(s.rows, id, &row)
-	if err != nil || !found {
+	if err != nil || !found || asOf.Sized && row.index >= asOf.Size {
 		return Post{}, false, err
+	}
+	if row, err = s.post(id, &row, asOf); err != nil {
+		return Post{}, false, err
+	}
+	if !asOf.counts(row.index, row.published) {
+		return Post{PostID: id}, true, nil
 	}
 	return Post{
 		PostID: id, Author: row.author, Title: row.title, URL: row.url, TimeToReadSeconds: row.timeToRead,
 		PublishedAt: row.published.time(), RecordedAt: row.recorded.time(),
 	}, true, nil
+}
+
+// PostStatement is a post with a statement of it.
+type PostStatement struct {
+	Post
+	Statement *domain.Statement
+}
+
+// postStatement returns a post with the statement of a scope that it is in.
+func (s *Snapshot) postStatement(scope domain.Scope) (p PostStatement, err error) {
+	var found bool
+	if p.Post, found, err = s.Post(scope.PostID, AsOf{}); err == nil && !found {
+		err = fmt.Errorf("%s: %w", scope.PostID, ErrUnknownPost)
+	}
+	if err == nil {
+		p.Statement, err = s.Statement(scope, AsOf{})
+	}
+	return p, err
+}
+
+// Posts returns posts in an order, ByTotal, ByProfit, ByLoss or ByPublication, the greatest or latest first unless
+// ascending, and the cursor of the next page, "" at the end. Pages are of now: what changes its place between two of them may come twice
+// or not at all; ByPublication neither skips nor repeats.
+func (s *Snapshot) Posts(by Sort, ascending bool, p Page) (posts []PostStatement, next string, err error) {
+	var ids []string
+	if by == ByPublication {
+		ids, next, err = s.publications(ascending, p)
+	} else {
+		ids, next, err = s.ranked(postAmounts, postNumbers, by, ascending, p)
+	}
+	for i := 0; i < len(ids) && err == nil; i++ {
+		var post PostStatement
+		post, err = s.postStatement(domain.Scope{PostID: ids[i]})
+		posts = append(posts, post)
+	}
+	return posts, next, err
+}
+
+// publications returns the ids of a page of posts by their publication.
+func (s *Snapshot) publications(ascending bool, p Page) (ids []string, next string, err error) {
+	if s.err != nil {
+		return nil, "", s.err
+	}
+	list := fmt.Sprintf("%c%t", publicationPrefix, ascending)
+	from, to := []byte{publicationPrefix}, []byte{publicationPrefix + 1}
+	if p.Cursor != "" {
+		d, err := decodeCursor(p.Cursor, list)
+		if err != nil || len(d.rest) != len(appendPublication(nil, firstInstant, 0)) {
+			return nil, "", ErrBadCursor
+		}
+		last := append([]byte{publicationPrefix}, d.rest...)
+		if ascending {
+			from = append(last, 0)
+		} else {
+			to = last
+		}
+	}
+	scan := s.rows.ScanBack
+	if ascending {
+		scan = s.rows.Scan
+	}
+	return page(scan(from, to), list, p.Limit, func(row Row) (string, error) { return string(row.Value), nil })
+}
+
+// page takes a page of rows, whose keys without their prefix are the places in the list.
+func page[T any](
+	rows iter.Seq2[Row, error], list string, limit int, take func(Row) (T, error),
+) (taken []T, next string, err error) {
+	var last []byte
+	for row, err := range rows {
+		if err != nil {
+			return nil, "", err
+		}
+		if len(taken) == limit {
+			return taken, encodeCursor(list, last), nil
+		}
+		t, err := take(row)
+		if err != nil {
+			return nil, "", err
+		}
+		taken, last = append(taken, t), append(last[:0], row.Key[1:]...)
+	}
+	return taken, "", nil
 }

@@ -16,7 +16,7 @@ type reactionRow struct {
 	standing domain.EventType
 }
 
-var commentReactionTable = &table[pairKey, reactionRow]{'c', appendPairKey, encodeReaction, decodeReaction}
+var commentReactionTable = &table[pairKey, reactionRow]{'c', appendSubjectKey, encodeReaction, decodeReaction}
 
 func encodeReaction(dst []byte, r *reactionRow) []byte {
 	return append(binary.AppendUvarint(dst, r.events), byte(r.standing))

@@ -45,7 +45,7 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &runner{
 		views:      v,
-		fold:       newFold(v.store),
+		fold:       newFold(v.store, from.size == 0),
 		checkpoint: from,
 		work:       make(chan *chunk, chunksAhead),
 		ordered:    make(chan *chunk, chunksAhead),

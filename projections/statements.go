@@ -30,38 +30,39 @@ const (
 var counterNames = [counterCount]string{"reads", "likes", "dislikes", "comments", "comment_likes", "comment_dislikes",
 	"reports", "rewarded_reads"}
 
-// statementRow is the running statement of one scope.
+// statementRow is a statement of one scope.
 type statementRow struct {
-	// size is 1 + the index of the last event that touched the scope, recorded when that was recorded.
-	size     uint64
-	recorded instant
-	sums     domain.Sums
-	counts   [counterCount]uint64
+	// mark is the last event that touched the scope.
+	mark
+	sums   domain.Sums
+	counts [counterCount]uint64
 }
 
-func (r *statementRow) touch(e *event) {
-	r.size = e.index + 1
-	r.recorded = instantOf(e.RecordedAt)
-}
-
-// count takes the steps of an effect.
-func (r *statementRow) count(f *effect) error {
-	for _, s := range f.counts {
+// apply folds a touch.
+func (r *statementRow) apply(t *touch) error {
+	r.mark = t.mark()
+	for _, s := range t.steps {
 		if s.by < 0 && r.counts[s.counter] == 0 {
 			return fmt.Errorf("the count of %s falls below 0: %w", counterNames[s.counter], domain.ErrCorrupt)
 		}
 		r.counts[s.counter] += uint64(int64(s.by))
 	}
+	for i := range t.changes {
+		if err := r.sums.Add(t.changes[i].line, t.changes[i].by); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// move adds the entries of one account, or all where account is "".
-func (r *statementRow) move(entries []domain.Entry, account string) error {
-	for i := range entries {
-		if account != "" && entries[i].Account != account {
-			continue
-		}
-		if err := r.sums.Add(entries[i].Line, entries[i].Change); err != nil {
+// takeBack makes r what it was before a touch, but for its mark. What r was then is known to be a statement.
+func (r *statementRow) takeBack(t *touch) (err error) {
+	for _, s := range t.steps {
+		r.counts[s.counter] -= uint64(int64(s.by))
+	}
+	for i := range t.changes {
+		sum := &r.sums[t.changes[i].line-1]
+		if *sum, err = sum.Sub(t.changes[i].by); err != nil {
 			return err
 		}
 	}
@@ -70,7 +71,7 @@ func (r *statementRow) move(entries []domain.Entry, account string) error {
 
 // encodeStatement writes size, recorded, a mask of the lines that are not 0 and these, a mask of such counts and these.
 func encodeStatement(dst []byte, r *statementRow) []byte {
-	dst = appendInstant(binary.AppendUvarint(dst, r.size), r.recorded)
+	dst = appendMark(dst, r.mark)
 	at := len(dst)
 	dst = append(dst, 0, 0)
 	var mask uint16
@@ -93,8 +94,7 @@ func encodeStatement(dst []byte, r *statementRow) []byte {
 }
 
 func decodeStatement(d *decoder, r *statementRow) {
-	r.size = d.uvarint()
-	r.recorded = d.instant()
+	r.mark = d.mark()
 	mask := uint16(d.byte())<<8 | uint16(d.byte())
 	for i := range r.sums {
 		if mask&(1<<i) != 0 {
@@ -125,36 +125,50 @@ func (r *statementRow) statement(scope domain.Scope) *domain.Statement {
 // pairKey names an account under a post; for reactions to comments, an account and a comment.
 type pairKey struct{ subject, account string }
 
-// appendPairKey separates the two by a byte that no identifier has, so that all of a subject stand together.
-func appendPairKey(dst []byte, k pairKey) []byte {
+// appendSubjectKey separates the two by a byte that no identifier has, so that all of a subject stand together;
+// appendAccountKey has all of an account together.
+func appendSubjectKey(dst []byte, k pairKey) []byte {
 	return append(append(append(dst, k.subject...), 0), k.account...)
+}
+
+func appendAccountKey(dst []byte, k pairKey) []byte {
+	return append(append(append(dst, k.account...), 0), k.subject...)
 }
 
 func appendStringKey(dst []byte, k string) []byte { return append(dst, k...) }
 
 var (
-	platformTable = &table[struct{}, statementRow]{
-		'1', func(dst []byte, _ struct{}) []byte { return dst }, encodeStatement, decodeStatement}
-	postStatementTable = &table[string, statementRow]{'p', appendStringKey, encodeStatement, decodeStatement}
-	accountTable       = &table[string, statementRow]{'a', appendStringKey, encodeStatement, decodeStatement}
-	pairTable          = &table[pairKey, pairRow]{'r', appendPairKey, encodePair, decodePair}
+	platformTable = &table[struct{}, scopeRow]{
+		'1', func(dst []byte, _ struct{}) []byte { return dst }, encodeScope, decodeScope}
+	postStatementTable = &table[string, rankedRow]{'p', appendStringKey, encodeRanked, decodeRanked}
+	accountTable       = &table[string, rankedRow]{'a', appendStringKey, encodeRanked, decodeRanked}
+	pairTable          = &table[pairKey, pairRow]{'r', appendAccountKey, encodePair, decodePair}
 )
 
-// statements is the read model of the current statements of the four scopes.
+// statements is the read model of the statements of the four scopes: of each a row, its journal and its time tree.
 type statements struct {
-	platform         *cache[struct{}, statementRow]
-	posts, accounts  *cache[string, statementRow]
+	platform         *cache[struct{}, scopeRow]
+	posts, accounts  *cache[string, rankedRow]
 	pairs            *cache[pairKey, pairRow]
 	commentReactions *cache[pairKey, reactionRow]
+	journals         *journals
+	// postRanks and accountRanks are the amounts by which lists are sorted.
+	postRanks, accountRanks *ranking
+	// touch is room for one.
+	touch touch
 }
 
 func newStatements(f *fold) model {
+	numbers := newCache(f, numberTable, 2)
 	return &statements{
-		platform:         newCache(f, platformTable),
-		posts:            newCache(f, postStatementTable),
-		accounts:         newCache(f, accountTable),
-		pairs:            newCache(f, pairTable),
-		commentReactions: newCache(f, commentReactionTable),
+		platform:         newCache(f, platformTable, 1),
+		posts:            newCache(f, postStatementTable, 4<<10),
+		accounts:         newCache(f, accountTable, 32<<10),
+		pairs:            newCache(f, pairTable, 16<<10),
+		commentReactions: newCache(f, commentReactionTable, 4<<10),
+		journals:         newJournals(f),
+		postRanks:        newRanking(f, numbers, postAmounts, postNumbers),
+		accountRanks:     newRanking(f, numbers, accountAmounts, accountNumbers),
 	}
 }
 
@@ -179,27 +193,35 @@ func (s *statements) fold(e *event) error {
 	if err := s.settle(e); err != nil {
 		return err
 	}
+	s.touch.of(e, "")
 	platform, err := s.platform.row(struct{}{})
 	if err != nil {
 		return err
 	}
-	if err := platform.apply(e, ""); err != nil {
+	if err := s.journals.fold(platform, &s.touch, domain.Scope{}); err != nil {
 		return fmt.Errorf("platform: %w", err)
 	}
 	if e.PostID == "" {
 		return nil
 	}
+	if err := s.foldPost(e); err != nil {
+		return fmt.Errorf("post %s: %w", e.PostID, err)
+	}
+	return s.foldAccounts(e)
+}
+
+func (s *statements) foldPost(e *event) error {
 	post, err := s.posts.row(e.PostID)
 	if err != nil {
 		return err
 	}
 	if post.size == 0 && e.Type != domain.PostPublished {
-		return fmt.Errorf("post %s was not published: %w", e.PostID, domain.ErrCorrupt)
+		return fmt.Errorf("it was not published: %w", domain.ErrCorrupt)
 	}
-	if err := post.apply(e, ""); err != nil {
-		return fmt.Errorf("post %s: %w", e.PostID, err)
+	if err := s.journals.fold(&post.scopeRow, &s.touch, domain.Scope{PostID: e.PostID}); err != nil {
+		return err
 	}
-	return s.foldAccounts(e)
+	return s.postRanks.fold(post, e.PostID, &s.touch)
 }
 
 // foldAccounts folds an event into the statements of each account that it touches, once: who acted, and who stands in a
@@ -229,67 +251,24 @@ next:
 }
 
 func (s *statements) foldAccount(e *event, account string) error {
+	s.touch.of(e, account)
 	row, err := s.accounts.row(account)
 	if err != nil {
 		return err
 	}
-	if err := row.apply(e, account); err != nil {
+	if err := s.journals.fold(&row.scopeRow, &s.touch, domain.Scope{AccountID: account}); err != nil {
+		return fmt.Errorf("account %s: %w", account, err)
+	}
+	if err := s.accountRanks.fold(row, account, &s.touch); err != nil {
 		return fmt.Errorf("account %s: %w", account, err)
 	}
 	pair, err := s.pairs.row(pairKey{e.PostID, account})
 	if err != nil {
 		return err
 	}
-	if err := pair.apply(e, account); err != nil {
+	err = s.journals.fold(&pair.scopeRow, &s.touch, domain.Scope{PostID: e.PostID, AccountID: account})
+	if err != nil {
 		return fmt.Errorf("account %s under post %s: %w", account, e.PostID, err)
 	}
 	return nil
-}
-
-// apply folds an event into one scope: an account's, or one of all accounts where account is "".
-func (r *statementRow) apply(e *event, account string) error {
-	r.touch(e)
-	if account == "" || account == e.effect.actor {
-		if err := r.count(&e.effect); err != nil {
-			return err
-		}
-	}
-	return r.move(e.entries, account)
-}
-
-// Statement returns the current statement of a scope (DESIGN section 6). It wraps ErrUnknownPost for a scope with a post
-// that nobody published. The caller may change what it gets.
-func (s *Snapshot) Statement(scope domain.Scope) (*domain.Statement, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
-	var row statementRow
-	var err error
-	switch {
-	case scope.PostID != "":
-		return s.postStatement(scope)
-	case scope.AccountID != "":
-		_, err = accountTable.read(s.rows, scope.AccountID, &row)
-	default:
-		_, err = platformTable.read(s.rows, struct{}{}, &row)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return row.statement(scope), nil
-}
-
-func (s *Snapshot) postStatement(scope domain.Scope) (*domain.Statement, error) {
-	if scope.AccountID != "" {
-		return s.pairStatement(scope)
-	}
-	var row statementRow
-	found, err := postStatementTable.read(s.rows, scope.PostID, &row)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("%s: %w", scope.PostID, ErrUnknownPost)
-	}
-	return row.statement(scope), nil
 }

@@ -22,6 +22,8 @@ type Reader interface {
 	// Scan yields the rows with from <= key < to, a nil to being the end, in the order of their keys. A row's bytes hold
 	// until the next one. It ends after the first error, and never early without one.
 	Scan(from, to []byte) iter.Seq2[Row, error]
+	// ScanBack yields like Scan, the last row first.
+	ScanBack(from, to []byte) iter.Seq2[Row, error]
 }
 
 // StoreSnapshot is what a store held at one moment between two commits. It must be closed, before its store is.

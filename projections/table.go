@@ -27,27 +27,56 @@ func (t *table[K, R]) read(from Reader, k K, r *R) (found bool, err error) {
 	return true, t.decodeRow(key, value, r)
 }
 
+// decodeRow reads a row. It may keep the value's bytes.
 func (t *table[K, R]) decodeRow(key, value []byte, r *R) error {
 	d := decoder{rest: value}
 	t.decode(&d, r)
+	return rowError(key, &d)
+}
+
+// rowError returns what was wrong with a row that d has read, nil for nothing.
+func rowError(key []byte, d *decoder) error {
 	if err := d.done(); err != nil {
 		return fmt.Errorf("row %q: %w", key, err)
 	}
 	return nil
 }
 
-// cache holds the rows of a table that a batch touches: each is read at most once, changed in memory, and encoded once.
-// The rows of the batch before stay at hand, so a batch may be folded while the one before is still being written.
+// cache holds rows of a table in a fold: those that the batch touches, and others that were touched not long ago, in two
+// generations: what is touched moves to the young one, and when that is full the old one goes. A row is read at most once
+// while it is here, changed in memory, and encoded once a batch. So a batch may be folded while the one before is still
+// being written: a generation lasts for a batch at least.
 type cache[K comparable, R any] struct {
 	table *table[K, R]
 	store Store
-	// current are the rows that the batch touches; previous those that it does not, as they are or soon will be in the
-	// store: of the batch before, or read ahead.
-	current, previous map[K]*R
+	// written tells which rows the store may hold; nil where it may hold any.
+	written    *filter
+	young, old map[K]*cachedRow[R]
+	// touched are the rows that the batch touches.
+	touched []touchedRow[K, R]
 	// wanted are the rows to be read ahead, keys holds their keys.
-	wanted []wantedRow[R]
-	keys   []byte
-	free   []*R
+	wanted  []wantedRow[R]
+	keys    []byte
+	scratch []byte
+	free    []*cachedRow[R]
+	// size is how many rows make a generation full.
+	size int
+}
+
+type cachedRow[R any] struct {
+	row R
+	// touched: the batch touches it, so it is written with it.
+	touched bool
+}
+
+type touchedRow[K comparable, R any] struct {
+	key K
+	row *cachedRow[R]
+}
+
+type wantedRow[R any] struct {
+	key []byte
+	row *R
 }
 
 // readError is why a row could not be read.
@@ -57,13 +86,9 @@ func (e *readError) Error() string { return "reading the views: " + e.err.Error(
 
 func (e *readError) Unwrap() error { return e.err }
 
-type wantedRow[R any] struct {
-	key []byte
-	row *R
-}
-
-func newCache[K comparable, R any](f *fold, t *table[K, R]) *cache[K, R] {
-	c := &cache[K, R]{table: t, store: f.store}
+// newCache returns a cache whose generations are full with size rows.
+func newCache[K comparable, R any](f *fold, t *table[K, R], size int) *cache[K, R] {
+	c := &cache[K, R]{table: t, store: f.store, written: f.written, size: size}
 	f.register(t.prefix, c)
 	c.reset()
 	return c
@@ -71,35 +96,59 @@ func newCache[K comparable, R any](f *fold, t *table[K, R]) *cache[K, R] {
 
 // row returns the row of k to be changed, a zero one where there is none. It will be written with the batch.
 func (c *cache[K, R]) row(k K) (*R, error) {
-	if r, ok := c.current[k]; ok {
-		return r, nil
+	r := c.cached(k)
+	if r == nil {
+		r = c.zero()
+		if c.mayHold(k) {
+			if _, err := c.table.read(c.store, k, &r.row); err != nil {
+				return nil, &readError{err}
+			}
+		}
+		c.young[k] = r
 	}
-	if r, ok := c.previous[k]; ok {
-		delete(c.previous, k)
-		c.current[k] = r
-		return r, nil
+	if !r.touched {
+		r.touched = true
+		c.touched = append(c.touched, touchedRow[K, R]{k, r})
 	}
-	r := c.zero()
-	if _, err := c.table.read(c.store, k, r); err != nil {
-		return nil, &readError{err}
+	return &r.row, nil
+}
+
+// cached returns the row of k if it is here, and moves it to the young generation.
+func (c *cache[K, R]) cached(k K) *cachedRow[R] {
+	if r, ok := c.young[k]; ok {
+		return r
 	}
-	c.current[k] = r
-	return r, nil
+	r, ok := c.old[k]
+	if !ok {
+		return nil
+	}
+	delete(c.old, k)
+	c.young[k] = r
+	return r
+}
+
+// mayHold reports whether the store may hold the row of k.
+func (c *cache[K, R]) mayHold(k K) bool {
+	if c.written == nil {
+		return true
+	}
+	c.scratch = c.table.appendKey(c.scratch[:0], k)
+	return !c.written.lacks(c.scratch)
 }
 
 // want says that the row of k will be asked for. It must be loaded before it is.
 func (c *cache[K, R]) want(k K) {
-	if _, ok := c.current[k]; ok {
-		return
-	}
-	if _, ok := c.previous[k]; ok {
+	if c.cached(k) != nil {
 		return
 	}
 	r := c.zero()
-	c.previous[k] = r
+	c.young[k] = r
+	if !c.mayHold(k) {
+		return
+	}
 	at := len(c.keys)
 	c.keys = c.table.appendKey(c.keys, k)
-	c.wanted = append(c.wanted, wantedRow[R]{c.keys[at:], r})
+	c.wanted = append(c.wanted, wantedRow[R]{c.keys[at:], &r.row})
 }
 
 // load reads the rows that are wanted, in the order of their keys. After an error the rows are good for nothing.
@@ -110,16 +159,16 @@ func (c *cache[K, R]) load() error {
 		keys[i] = c.wanted[i].key
 	}
 	err := c.store.GetAll(keys, func(i int, value []byte) error {
-		return c.table.decodeRow(keys[i], value, c.wanted[i].row)
+		return c.table.decodeRow(keys[i], bytes.Clone(value), c.wanted[i].row)
 	})
 	c.wanted, c.keys = c.wanted[:0], c.keys[:0]
 	return err
 }
 
 // zero returns a zero row, an old one where there is one to be had.
-func (c *cache[K, R]) zero() *R {
+func (c *cache[K, R]) zero() *cachedRow[R] {
 	if len(c.free) == 0 {
-		block := make([]R, 64)
+		block := make([]cachedRow[R], 64)
 		for i := range block {
 			c.free = append(c.free, &block[i])
 		}
@@ -127,31 +176,39 @@ func (c *cache[K, R]) zero() *R {
 	last := len(c.free) - 1
 	r := c.free[last]
 	c.free = c.free[:last]
-	var none R
-	*r = none
+	*r = cachedRow[R]{}
 	return r
 }
 
-// flush appends the batch's rows to w, and makes the batch the one before.
+// flush appends the batch's rows to w, and begins the next batch.
 func (c *cache[K, R]) flush(w *write) {
 	start := len(w.rows)
-	for k, r := range c.current {
+	for _, t := range c.touched {
 		at := len(w.buf)
-		w.buf = c.table.appendKey(w.buf, k)
+		w.buf = c.table.appendKey(w.buf, t.key)
 		value := len(w.buf)
-		w.buf = c.table.encode(w.buf, r)
+		if c.written != nil {
+			c.written.add(w.buf[at:])
+		}
+		w.buf = c.table.encode(w.buf, &t.row.row)
 		w.add(at, value)
+		t.row.touched = false
 	}
 	w.sort(start)
-	for _, r := range c.previous {
-		c.free = append(c.free, r)
+	clear(c.touched)
+	c.touched = c.touched[:0]
+	if len(c.young) >= c.size {
+		for _, r := range c.old {
+			c.free = append(c.free, r)
+		}
+		clear(c.old)
+		c.young, c.old = c.old, c.young
 	}
-	clear(c.previous)
-	c.current, c.previous = c.previous, c.current
 }
 
 func (c *cache[K, R]) reset() {
-	c.current, c.previous, c.wanted, c.keys = map[K]*R{}, map[K]*R{}, nil, nil
+	*c = cache[K, R]{table: c.table, store: c.store, written: c.written, size: c.size,
+		young: map[K]*cachedRow[R]{}, old: map[K]*cachedRow[R]{}}
 }
 
 // list collects rows that are written without being read. Their keys are new.

@@ -230,7 +230,7 @@ func TestWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := views.Snapshot()
-		if _, found, err := s.Post(o.Recorded.PostID); !found || err != nil {
+		if _, found, err := s.Post(o.Recorded.PostID, projections.AsOf{}); !found || err != nil {
 			t.Errorf("what was waited for is not there: %v", err)
 		}
 		s.Close()
@@ -261,7 +261,7 @@ func TestEmptyLogIsCaughtUp(t *testing.T) {
 		}
 		s := views.Snapshot()
 		defer s.Close()
-		got, err := s.Statement(domain.Scope{})
+		got, err := s.Statement(domain.Scope{}, projections.AsOf{})
 		if err != nil || got.Size != 0 || !got.RecordedThrough.IsZero() {
 			t.Errorf("the platform's statement is %+v, %v", got, err)
 		}
@@ -293,7 +293,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("paused: %+v", status)
 	}
 	s := views.Snapshot()
-	if got, err := s.Statement(domain.Scope{}); err != nil || got.Size != size {
+	if got, err := s.Statement(domain.Scope{}, projections.AsOf{}); err != nil || got.Size != size {
 		t.Errorf("reads while paused: %+v, %v", got, err)
 	}
 	s.Close()
@@ -447,13 +447,13 @@ func TestPost(t *testing.T) {
 	w.record(domain.Engagement{Type: domain.PostChanged, PostID: "p", TimeToReadSeconds: 10})
 	s := folded(t, projections.NewMemoryStore(t), w.log).Snapshot()
 	defer s.Close()
-	got, found, err := s.Post("p")
+	got, found, err := s.Post("p", projections.AsOf{})
 	want := projections.Post{PostID: "p", Author: "u", Title: "Two", URL: "https://example.org/1", TimeToReadSeconds: 10,
 		PublishedAt: o.Recorded.OccurredAt, RecordedAt: o.Recorded.RecordedAt}
 	if err != nil || !found || got != want {
 		t.Errorf("post %+v, %v, %v, not %+v", got, found, err, want)
 	}
-	if _, found, err := s.Post("q"); found || err != nil {
+	if _, found, err := s.Post("q", projections.AsOf{}); found || err != nil {
 		t.Errorf("an unknown post: %v, %v", found, err)
 	}
 }
@@ -467,7 +467,7 @@ func TestReading(t *testing.T) {
 		t.Helper()
 		s := folded(t, projections.NewMemoryStore(t), w.log).Snapshot()
 		defer s.Close()
-		got, err := s.Statement(scope)
+		got, err := s.Statement(scope, projections.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -506,7 +506,7 @@ func TestSnapshotsAreConsistent(t *testing.T) {
 }
 
 func checkConsistent(t *testing.T, s *projections.Snapshot) {
-	platform, err := s.Statement(domain.Scope{})
+	platform, err := s.Statement(domain.Scope{}, projections.AsOf{})
 	if err != nil || platform.Size != s.Size() {
 		t.Errorf("the platform's size is %d, %v, the snapshot's %d", platform.Size, err, s.Size())
 	}
@@ -517,7 +517,7 @@ func checkConsistent(t *testing.T, s *projections.Snapshot) {
 	}
 	var posts domain.Sums
 	for i := range 5 {
-		post, err := s.Statement(domain.Scope{PostID: postID(i)})
+		post, err := s.Statement(domain.Scope{PostID: postID(i)}, projections.AsOf{})
 		if err == nil {
 			addSums(t, &posts, post)
 		} else if !errors.Is(err, projections.ErrUnknownPost) {

@@ -20,7 +20,7 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		post, found, err := s.Post(id)
+		post, found, err := s.Post(id, projections.AsOf{})
 		if err != nil {
 			return nil, err
 		}

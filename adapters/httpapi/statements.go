@@ -89,7 +89,7 @@ func statementOf(scope domain.Scope) appendBody {
 }
 
 func appendStatement(s *projections.Snapshot, dst []byte, scope domain.Scope) ([]byte, error) {
-	statement, err := s.Statement(scope)
+	statement, err := s.Statement(scope, projections.AsOf{})
 	if err != nil {
 		return nil, err
 	}

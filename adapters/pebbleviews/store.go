@@ -232,6 +232,15 @@ func (r reader) Get(key, dst []byte) ([]byte, bool, error) {
 
 // Scan implements projections.Reader.
 func (r reader) Scan(from, to []byte) iter.Seq2[projections.Row, error] {
+	return r.scan(from, to, (*pebble.Iterator).First, (*pebble.Iterator).Next)
+}
+
+// ScanBack implements projections.Reader.
+func (r reader) ScanBack(from, to []byte) iter.Seq2[projections.Row, error] {
+	return r.scan(from, to, (*pebble.Iterator).Last, (*pebble.Iterator).Prev)
+}
+
+func (r reader) scan(from, to []byte, first, next func(*pebble.Iterator) bool) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
 		iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 		if err != nil {
@@ -239,7 +248,7 @@ func (r reader) Scan(from, to []byte) iter.Seq2[projections.Row, error] {
 			return
 		}
 		defer iter.Close()
-		for ok := iter.First(); ok; ok = iter.Next() {
+		for ok := first(iter); ok; ok = next(iter) {
 			if !yield(projections.Row{Key: iter.Key(), Value: iter.Value()}, nil) {
 				return
 			}

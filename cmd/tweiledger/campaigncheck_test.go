@@ -106,7 +106,7 @@ func (c *campaign) checkStatements() {
 	views := s.views.Snapshot()
 	defer views.Close()
 	for scope := range scopes {
-		statement, err := views.Statement(scope)
+		statement, err := views.Statement(scope, projections.AsOf{})
 		if err != nil {
 			c.t.Fatal(err)
 		}

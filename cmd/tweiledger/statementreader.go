@@ -49,7 +49,7 @@ type folderStatements struct{ service *service }
 func (f folderStatements) statement(_ context.Context, scope domain.Scope) ([]byte, error) {
 	snapshot := f.service.views.Snapshot()
 	defer snapshot.Close()
-	s, err := snapshot.Statement(scope)
+	s, err := snapshot.Statement(scope, projections.AsOf{})
 	if errors.Is(err, projections.ErrUnknownPost) {
 		return nil, fmt.Errorf("no post %s was published", scope.PostID)
 	}
@@ -62,7 +62,7 @@ func (f folderStatements) statement(_ context.Context, scope domain.Scope) ([]by
 func (f folderStatements) post(_ context.Context, id string) (*projections.Post, error) {
 	snapshot := f.service.views.Snapshot()
 	defer snapshot.Close()
-	post, found, err := snapshot.Post(id)
+	post, found, err := snapshot.Post(id, projections.AsOf{})
 	if err == nil && !found {
 		err = fmt.Errorf("no post %s was published", id)
 	}

@@ -1,0 +1,296 @@
+package projections
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// A time tree has the touches of a scope's blocks by when they occurred, so that those up to a time are added up without
+// reading them all. A node is a stretch of time. It holds its touches, in log order, until there are more than
+// leafTouches; then it is cut into stretches of the next level, of each of which it keeps what they add up to, and each of
+// which is a node of its own. So a tree is as deep as there is much in it, late events cost no more than others, and its
+// shape depends on the touches and their order alone.
+//
+//	node at depth   is            its children are
+//	0               all times     4,096 days
+//	1               4,096 days    64 days
+//	2               64 days       days
+//	3               a day         hours
+//	4               an hour       minutes
+//	5               a minute      seconds
+//	6 … 10          a second …    10 ms, 100 µs, 1 µs, 10 ns, 1 ns
+//
+// The last ones are no nodes: what occurred at one nanosecond is not told apart.
+
+// leafTouches is how many touches a node holds at the most. Tests set it lower.
+var leafTouches = 64
+
+const day = 24 * time.Hour
+
+// stretches are how long the children of a node are, by its depth.
+var stretches = [...]time.Duration{4096 * day, 64 * day, day, time.Hour, time.Minute, time.Second,
+	10 * time.Millisecond, 100 * time.Microsecond, time.Microsecond, 10 * time.Nanosecond, time.Nanosecond}
+
+// The depths of the nodes whose children are days and hours.
+const (
+	daysDepth  = 2
+	hoursDepth = 3
+)
+
+// firstInstant is the beginning of time, from where stretches are counted: so days are those of UTC.
+var firstInstant = instantOf(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC))
+
+// start returns the beginning of the stretch of a depth's children that i lies in.
+func (i instant) start(depth int) instant {
+	length := stretches[depth]
+	if length < time.Second {
+		return instant{i.seconds, i.nanos - i.nanos%uint32(length)}
+	}
+	since := i.seconds - firstInstant.seconds
+	return instant{i.seconds - since%int64(length/time.Second), 0}
+}
+
+// sum is what touches add up to.
+type sum struct {
+	// mark is the last of them.
+	mark
+	sums   domain.Sums
+	counts [counterCount]int64
+}
+
+func (s *sum) add(t *touch) (err error) {
+	s.mark = s.later(t.mark())
+	for _, c := range t.steps {
+		s.counts[c.counter] += int64(c.by)
+	}
+	for i := range t.changes {
+		line := &s.sums[t.changes[i].line-1]
+		if *line, err = line.Add(t.changes[i].by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sum) merge(t *sum) (err error) {
+	s.mark = s.later(t.mark)
+	for i := range t.counts {
+		s.counts[i] += t.counts[i]
+	}
+	for i := range t.sums {
+		if s.sums[i], err = s.sums[i].Add(t.sums[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statement returns the sum as a statement, which it is where it is of all touches up to a time.
+func (s *sum) statement() (r statementRow, err error) {
+	r.mark, r.sums = s.mark, s.sums
+	for i, n := range s.counts {
+		if n < 0 {
+			return r, fmt.Errorf("the count of %s is %d: %w", counterNames[i], n, domain.ErrCorrupt)
+		}
+		r.counts[i] = uint64(n)
+	}
+	for i, sum := range s.sums {
+		if sum.Sign() < 0 {
+			return r, fmt.Errorf("line %s is %s: %w", domain.Line(i+1), sum, domain.ErrNegativeLine)
+		}
+	}
+	return r, nil
+}
+
+func appendSum(dst []byte, s *sum) []byte {
+	dst = appendMark(dst, s.mark)
+	at := len(dst)
+	dst = append(dst, 0, 0, 0)
+	var mask uint32
+	for i, sum := range s.sums {
+		if !sum.IsZero() {
+			mask |= 1 << i
+			dst = appendAmount(dst, sum)
+		}
+	}
+	for i, n := range s.counts {
+		if n != 0 {
+			mask |= 1 << (domain.LineCount + i)
+			dst = binary.AppendVarint(dst, n)
+		}
+	}
+	dst[at], dst[at+1], dst[at+2] = byte(mask>>16), byte(mask>>8), byte(mask)
+	return dst
+}
+
+func (d *decoder) sum(s *sum) {
+	*s = sum{mark: d.mark()}
+	mask := uint32(d.byte())<<16 | uint32(d.byte())<<8 | uint32(d.byte())
+	for i := range s.sums {
+		if mask&(1<<i) != 0 {
+			s.sums[i] = d.amount()
+		}
+	}
+	for i := range s.counts {
+		if mask&(1<<(domain.LineCount+i)) != 0 {
+			s.counts[i] = d.varint()
+		}
+	}
+}
+
+// nodeKey names a node: the scope's tree, how deep it is, and the beginning of its stretch.
+type nodeKey struct {
+	scope string
+	depth int
+	start instant
+}
+
+func appendNodeKey(dst []byte, k nodeKey) []byte {
+	dst = append(append(dst, k.scope...), byte(k.depth))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(k.start.seconds-firstInstant.seconds))
+	return binary.BigEndian.AppendUint32(dst, k.start.nanos)
+}
+
+// nodeRow is a node: it has touches, or children.
+type nodeRow struct {
+	leaf run
+	// last is the leaf's last touch.
+	last     mark
+	children []child
+}
+
+// child is a child of a node: the beginning of its stretch, and what it adds up to.
+type child struct {
+	start instant
+	sum   sum
+}
+
+var treeTable = &table[nodeKey, nodeRow]{'t', appendNodeKey, encodeNode, decodeNode}
+
+// encodeNode writes the number of children and these, else 0, the last touch and the leaf.
+func encodeNode(dst []byte, r *nodeRow) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
+	for i := range r.children {
+		dst = appendSum(appendInstant(dst, r.children[i].start), &r.children[i].sum)
+	}
+	if len(r.children) == 0 {
+		dst = appendRun(appendMark(dst, r.last), &r.leaf)
+	}
+	return dst
+}
+
+func decodeNode(d *decoder, r *nodeRow) {
+	n := d.uvarint()
+	if n == 0 {
+		r.last = d.mark()
+		r.leaf = d.run()
+		return
+	}
+	if n > uint64(len(d.rest)) {
+		d.failed = true
+		return
+	}
+	r.children = make([]child, n)
+	for i := range r.children {
+		r.children[i].start = d.instant()
+		d.sum(&r.children[i].sum)
+	}
+}
+
+// timeTrees is the time trees' part of the statements' fold.
+type timeTrees struct{ nodes *cache[nodeKey, nodeRow] }
+
+func newTimeTrees(f *fold) *timeTrees { return &timeTrees{newCache(f, treeTable, 2<<10)} }
+
+// add puts a touch into a scope's tree, behind all that are in it.
+func (t *timeTrees) add(scope string, touch *touch) error {
+	return t.addBelow(nodeKey{scope, 0, firstInstant}, touch)
+}
+
+func (t *timeTrees) addBelow(k nodeKey, touch *touch) error {
+	node, err := t.nodes.row(k)
+	if err != nil {
+		return err
+	}
+	if len(node.children) > 0 {
+		return t.addToChild(k, node, touch)
+	}
+	node.leaf.add(node.last, touch)
+	node.last = touch.mark()
+	if node.leaf.n <= leafTouches {
+		return nil
+	}
+	touches, err := node.leaf.read()
+	if err != nil {
+		return err
+	}
+	*node = nodeRow{}
+	for i := range touches {
+		if err := t.addToChild(k, node, &touches[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *timeTrees) addToChild(k nodeKey, node *nodeRow, touch *touch) error {
+	start := touch.occurred.start(k.depth)
+	i, found := slices.BinarySearchFunc(node.children, start, func(c child, at instant) int { return c.start.compare(at) })
+	if !found {
+		node.children = slices.Insert(node.children, i, child{start: start})
+	}
+	if err := node.children[i].sum.add(touch); err != nil {
+		return err
+	}
+	if k.depth == len(stretches)-1 {
+		return nil
+	}
+	return t.addBelow(nodeKey{k.scope, k.depth + 1, start}, touch)
+}
+
+// upTo adds to s what a scope's tree has up to a time.
+func (s *Snapshot) upTo(scope string, at instant, to *sum) error {
+	k := nodeKey{scope, 0, firstInstant}
+	for {
+		var node nodeRow
+		found, err := treeTable.read(s.rows, k, &node)
+		if err != nil || !found {
+			return err
+		}
+		if len(node.children) == 0 {
+			return node.leaf.upTo(at, to)
+		}
+		start := at.start(k.depth)
+		i := 0
+		for ; i < len(node.children) && node.children[i].start.compare(start) < 0; i++ {
+			if err := to.merge(&node.children[i].sum); err != nil {
+				return err
+			}
+		}
+		if i == len(node.children) || node.children[i].start != start {
+			return nil
+		}
+		if k.depth == len(stretches)-1 {
+			return to.merge(&node.children[i].sum)
+		}
+		k = nodeKey{scope, k.depth + 1, start}
+	}
+}
+
+// upTo adds the run's touches that occurred up to a time.
+func (r *run) upTo(at instant, to *sum) error {
+	var t touch
+	reader := r.reader()
+	for reader.next(&t) {
+		if t.occurred.compare(at) <= 0 {
+			if err := to.add(&t); err != nil {
+				return err
+			}
+		}
+	}
+	return reader.err()
+}
