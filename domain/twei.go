@@ -32,6 +32,9 @@ type Twei struct {
 // Wei returns an amount of whole wei.
 func Wei(n int64) Twei { return Twei{hi: n >> 63, lo: uint64(n)} }
 
+// Int64 returns the amount in whole wei, and whether it fits.
+func (a Twei) Int64() (wei int64, ok bool) { return int64(a.lo), a.hi == int64(a.lo)>>63 }
+
 // Add returns a + b, or ErrOverflow.
 func (a Twei) Add(b Twei) (Twei, error) {
 	lo, carry := bits.Add64(a.lo, b.lo, 0)
@@ -83,8 +86,8 @@ func (a Twei) Cmp(b Twei) int {
 
 // Decimal returns the amount in Twei.
 func (a Twei) Decimal() decimal.Decimal {
-	if a.hi == int64(a.lo)>>63 {
-		return decimal.New(int64(a.lo), -WeiDecimals)
+	if wei, ok := a.Int64(); ok {
+		return decimal.New(wei, -WeiDecimals)
 	}
 	n := new(big.Int).Lsh(big.NewInt(a.hi), 64)
 	return decimal.NewFromBigInt(n.Or(n, new(big.Int).SetUint64(a.lo)), -WeiDecimals)

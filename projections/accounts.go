@@ -43,7 +43,7 @@ func (s *Snapshot) AccountPosts(account string, p Page) (posts []PostStatement, 
 }
 
 // Balances yields the statement of every account that was touched, as of now or of a size (At must be zero), by account
-// id. Its memory does not grow with the number of accounts. The snapshot must stay open. It wraps ErrNotFolded for a size
+// id, without when they were recorded. Its memory does not grow with the number of accounts. The snapshot must stay open. It wraps ErrNotFolded for a size
 // beyond Size.
 func (s *Snapshot) Balances(asOf AsOf) iter.Seq2[*domain.Statement, error] {
 	return func(yield func(*domain.Statement, error) bool) {
@@ -69,17 +69,14 @@ func (s *Snapshot) Balances(asOf AsOf) iter.Seq2[*domain.Statement, error] {
 				yield(nil, err)
 				return
 			}
-			if statement.RecordedThrough.IsZero() {
-				continue
-			}
-			if !yield(statement, nil) {
+			if statement != nil && !yield(statement, nil) {
 				return
 			}
 		}
 	}
 }
 
-// balance returns the statement of the account whose row is given.
+// balance returns the statement of the account whose row is given, nil where nothing touched it by then.
 func (s *Snapshot) balance(row Row, size uint64) (*domain.Statement, error) {
 	var account rankedRow
 	if err := accountTable.decodeRow(row.Key, row.Value, &account); err != nil {
@@ -89,6 +86,9 @@ func (s *Snapshot) balance(row Row, size uint64) (*domain.Statement, error) {
 	then, err := s.at(&account.scopeRow, scopeKey(scope), size)
 	if err != nil {
 		return nil, fmt.Errorf("statement of %+v: %w", scope, err)
+	}
+	if then.size == 0 {
+		return nil, nil
 	}
 	statement := then.statement(scope)
 	statement.Size = size

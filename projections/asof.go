@@ -137,13 +137,16 @@ func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asO
 		if err != nil {
 			return nil, err
 		}
-		r.mark = r.later(post.timed)
+		r.size = max(r.size, post.timed)
 		reading = &domain.Reading{TimeToReadSeconds: post.timeToRead, Earned: r.sums.Of(domain.ReadToEarn)}
 		if r.counts[rewardedReads] > 0 {
 			reading.Date = row.pair.rewarded.time()
 		}
 	}
-	statement := r.statement(scope)
+	statement, err := s.recorded(r.statement(scope))
+	if err != nil {
+		return nil, err
+	}
 	statement.Reading = reading
 	if asOf.Sized {
 		statement.Size = asOf.Size
@@ -152,4 +155,14 @@ func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asO
 		statement.AsOf = asOf.At.UTC()
 	}
 	return statement, nil
+}
+
+// recorded completes a statement with when its last event was recorded.
+func (s *Snapshot) recorded(statement *domain.Statement) (*domain.Statement, error) {
+	if statement.Size == 0 {
+		return statement, nil
+	}
+	place, err := s.place(statement.Size - 1)
+	statement.RecordedThrough = place.recorded.time()
+	return statement, err
 }

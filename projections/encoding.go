@@ -18,21 +18,41 @@ func instantOf(t time.Time) instant { return instant{t.Unix(), uint32(t.Nanoseco
 func (i instant) time() time.Time { return time.Unix(i.seconds, int64(i.nanos)).UTC() }
 
 func appendInstant(dst []byte, i instant) []byte {
-	return binary.AppendUvarint(binary.AppendVarint(dst, i.seconds), uint64(i.nanos))
+	return appendNanos(binary.AppendVarint(dst, i.seconds), i.nanos)
 }
 
-// appendAmount appends an amount: the number of its bytes, and these, two's complement without the leading ones that only
-// repeat the sign; none for nothing.
+// appendNanos appends nanoseconds: twice the milliseconds where they are whole ones, else twice the nanoseconds and one.
+func appendNanos(dst []byte, n uint32) []byte {
+	if n%uint32(time.Millisecond) == 0 {
+		return binary.AppendUvarint(dst, uint64(n/uint32(time.Millisecond))<<1)
+	}
+	return binary.AppendUvarint(dst, uint64(n)<<1|1)
+}
+
+func (d *decoder) nanos() uint32 {
+	n := d.uvarint()
+	if n&1 == 0 {
+		n *= uint64(time.Millisecond)
+	}
+	return uint32(n >> 1)
+}
+
+// amountUnit is what most amounts are whole multiples of: 0.1 Twei.
+const amountUnit = 100_000_000_000
+
+// appendAmount appends an amount: four times the units (zigzag) where they are whole ones, else twice the number of its
+// bytes and one, and these, two's complement without the leading ones that only repeat the sign.
 func appendAmount(dst []byte, a domain.Twei) []byte {
+	if wei, ok := a.Int64(); ok && wei%amountUnit == 0 {
+		units := wei / amountUnit
+		return binary.AppendUvarint(dst, uint64(units<<1^units>>63)<<1)
+	}
 	var full [domain.TweiBytes]byte
 	b := a.AppendBinary(full[:0])
 	for len(b) > 1 && (b[0] == 0 && b[1] < 0x80 || b[0] == 0xff && b[1] >= 0x80) {
 		b = b[1:]
 	}
-	if len(b) == 1 && b[0] == 0 {
-		b = nil
-	}
-	return append(append(dst, byte(len(b))), b...)
+	return append(append(dst, byte(len(b))<<1|1), b...)
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -85,10 +105,15 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-func (d *decoder) instant() instant { return instant{d.varint(), uint32(d.uvarint())} }
+func (d *decoder) instant() instant { return instant{d.varint(), d.nanos()} }
 
 func (d *decoder) amount() domain.Twei {
-	b := d.bytes(uint64(d.byte()))
+	head := d.uvarint()
+	if head&1 == 0 {
+		zigzag := head >> 1
+		return domain.Wei((int64(zigzag>>1) ^ -int64(zigzag&1)) * amountUnit)
+	}
+	b := d.bytes(head >> 1)
 	var full [domain.TweiBytes]byte
 	if len(b) > len(full) {
 		d.failed = true

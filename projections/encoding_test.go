@@ -19,7 +19,7 @@ func drawInstant(t *rapid.T) instant {
 }
 
 func drawStatement(t *rapid.T) (r statementRow) {
-	r.mark = drawMark(t)
+	r.size = rapid.Uint64().Draw(t, "size")
 	for i := range r.sums {
 		if rapid.Bool().Draw(t, "line") {
 			b := rapid.SliceOfN(rapid.Byte(), domain.TweiBytes, domain.TweiBytes).Draw(t, "amount")
@@ -33,28 +33,23 @@ func drawStatement(t *rapid.T) (r statementRow) {
 	return r
 }
 
-func drawMark(t *rapid.T) mark { return mark{rapid.Uint64().Draw(t, "size"), drawInstant(t)} }
-
 // drawRun draws touches behind a mark: a run of them, and what they are.
 func drawRun(t *rapid.T) (r run, touches []touch) {
-	before := mark{rapid.Uint64Range(0, 1<<40).Draw(t, "base"), drawInstant(t)}
+	before := rapid.Uint64Range(0, 1<<40).Draw(t, "base")
 	for range rapid.IntRange(0, 5).Draw(t, "touches") {
 		next := drawTouch(t, before)
 		r.add(before, &next)
-		touches, before = append(touches, next), next.mark()
+		touches, before = append(touches, next), next.index+1
 	}
 	return r, touches
 }
 
-func drawTouch(t *rapid.T, before mark) (next touch) {
-	next = touch{index: before.size + rapid.Uint64Range(0, 1<<30).Draw(t, "gap"), recorded: before.recorded, occurred: drawInstant(t)}
-	if rapid.Bool().Draw(t, "later") {
-		next.recorded = drawInstant(t)
-	}
+func drawTouch(t *rapid.T, before uint64) (next touch) {
+	next = touch{index: before + rapid.Uint64Range(0, 1<<30).Draw(t, "gap"), occurred: drawInstant(t)}
 	for i := range rapid.IntRange(0, len(next.steps)).Draw(t, "steps") {
 		next.steps[i] = step{counter(rapid.IntRange(0, int(counterCount)-1).Draw(t, "counter")), rapid.SampledFrom([]int8{-1, 1}).Draw(t, "by")}
 	}
-	for range rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(28, 34)).Draw(t, "changes") {
+	for range rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(60, 66)).Draw(t, "changes") {
 		next.changes = append(next.changes, change{domain.Line(rapid.IntRange(1, domain.LineCount).Draw(t, "line")), drawAmount(t)})
 	}
 	return next
@@ -111,7 +106,7 @@ func comesBack[K comparable, R any](t *rapid.T, table *table[K, R], row R) {
 
 func drawNode(t *rapid.T) (r nodeRow) {
 	for range rapid.IntRange(0, 3).Draw(t, "children") {
-		c := child{start: drawInstant(t), sum: sum{mark: drawMark(t)}}
+		c := child{start: drawInstant(t), sum: sum{size: rapid.Uint64().Draw(t, "size")}}
 		for i := range c.sum.sums {
 			c.sum.sums[i] = rapid.OneOf(rapid.Just(domain.Twei{}), rapid.Custom(drawAmount)).Draw(t, "sum")
 		}
@@ -119,9 +114,6 @@ func drawNode(t *rapid.T) (r nodeRow) {
 			c.sum.counts[i] = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "count")
 		}
 		r.children = append(r.children, c)
-	}
-	if len(r.children) == 0 {
-		r.last = drawMark(t)
 	}
 	return r
 }
@@ -154,11 +146,11 @@ func TestRowsComeBack(t *testing.T) {
 		comesBack(t, postTable, postRow{
 			events: rapid.Uint64().Draw(t, "events"), author: text.Draw(t, "author"), title: text.Draw(t, "title"), url: text.Draw(t, "url"),
 			timeToRead: rapid.Uint64().Draw(t, "time"), published: drawInstant(t), recorded: drawInstant(t),
-			timed: drawMark(t), versions: rapid.Uint64().Draw(t, "versions"),
+			timed: rapid.Uint64().Draw(t, "timed"), versions: rapid.Uint64().Draw(t, "versions"),
 		})
 		position := domain.NewPosition(rapid.Uint64().Draw(t, "commit"), rapid.Uint64().Draw(t, "prepare"))
-		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision")})
-		comesBack(t, versionTable, versionRow{drawMark(t), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
+		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision"), drawInstant(t)})
+		comesBack(t, versionTable, versionRow{rapid.Uint64().Draw(t, "index"), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
 		c1 := commentRow{commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
 			isRemoved: rapid.Bool().Draw(t, "is removed"), sums: drawStatement(t).sums, earned: drawAmount(t), likes: 1, dislikes: 2}
 		if c1.isRemoved {
@@ -190,7 +182,7 @@ func FuzzRows(f *testing.F) {
 	row := pairRow{reaction: reactionRow{2, domain.PostLiked}, read: 1, reward: rewardStands, rewarded: instant{5, 6}}
 	row.size, row.sums[3], row.counts[reads] = 7, domain.Wei(8), 9
 	f.Add(encodePair(nil, &row))
-	f.Add(encodePost(nil, &postRow{events: 1, author: "u", title: "t", timed: mark{size: 2}}))
+	f.Add(encodePost(nil, &postRow{events: 1, author: "u", title: "t", timed: 2}))
 	f.Add(encodeCheckpoint(nil, &checkpoint{format: viewFormat, size: 3}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		stays(t, pairTable, value)

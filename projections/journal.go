@@ -21,70 +21,6 @@ type scopeRow struct {
 	recent run
 }
 
-// run is a run of touches that follow each other in a scope's journal.
-type run struct {
-	// base is the scope's last touch before the run.
-	base mark
-	n    int
-	// touches are the touches, each encoded behind the one before.
-	touches []byte
-}
-
-// add appends a touch behind the mark of the one before.
-func (r *run) add(before mark, t *touch) {
-	if r.n == 0 {
-		r.base = before
-	}
-	r.touches = appendTouch(r.touches, before, t)
-	r.n++
-}
-
-func (r *run) reader() touchReader { return touchReader{decoder{rest: r.touches}, r.base} }
-
-// read returns all touches.
-func (r *run) read() ([]touch, error) {
-	touches := make([]touch, r.n)
-	changes := make([]change, 0, 4*r.n)
-	reader := r.reader()
-	for i := range touches {
-		at := len(changes)
-		touches[i].changes = changes[at:]
-		if !reader.next(&touches[i]) {
-			reader.failed = true
-			return nil, reader.err()
-		}
-		// Where they did not fit, they have memory of their own.
-		if end := at + len(touches[i].changes); end <= cap(changes) {
-			changes = changes[:end]
-		}
-	}
-	return touches, nil
-}
-
-// appendRun appends the run as the end of a row.
-func appendRun(dst []byte, r *run) []byte {
-	dst = binary.AppendUvarint(dst, uint64(r.n))
-	if r.n == 0 {
-		return dst
-	}
-	return append(appendMark(dst, r.base), r.touches...)
-}
-
-// run reads the run that is the end of a row.
-func (d *decoder) run() (r run) {
-	n := d.uvarint()
-	if n == 0 || d.failed {
-		return run{}
-	}
-	r.base = d.mark()
-	if n > uint64(len(d.rest)) {
-		d.failed = true
-		return run{}
-	}
-	r.n, r.touches, d.rest = int(n), d.rest, nil
-	return r
-}
-
 // scopeKey identifies a scope in the keys of its journal and its time tree, as no other scope's begins.
 func scopeKey(s domain.Scope) string {
 	switch {
@@ -120,7 +56,7 @@ func newJournals(f *fold) *journals {
 
 // fold folds a touch into a scope.
 func (j *journals) fold(row *scopeRow, t *touch, scope domain.Scope) error {
-	before := row.mark
+	before := row.size
 	if err := row.apply(t); err != nil {
 		return err
 	}
@@ -160,7 +96,7 @@ func (s *Snapshot) at(row *scopeRow, scope string, size uint64) (statementRow, e
 	if size >= row.size {
 		return row.statementRow, nil
 	}
-	if size < row.recent.base.size || row.recent.n == 0 {
+	if size < row.recent.base || row.recent.n == 0 {
 		var block scopeRow
 		if found, err := s.blockAt(scope, size, &block); err != nil || !found {
 			return statementRow{}, err
@@ -176,9 +112,9 @@ func (s *Snapshot) at(row *scopeRow, scope string, size uint64) (statementRow, e
 		if err := statement.takeBack(&touches[i]); err != nil {
 			return statementRow{}, err
 		}
-		statement.mark = row.recent.base
+		statement.size = row.recent.base
 		if i > 0 {
-			statement.mark = touches[i-1].mark()
+			statement.size = touches[i-1].index + 1
 		}
 	}
 	return statement, nil
@@ -342,7 +278,7 @@ func (s *Snapshot) touchesBack(row *scopeRow, scope string, before uint64) iter.
 // runsBack yields the runs of a scope's journal that begin before an index, the last one first.
 func (s *Snapshot) runsBack(row *scopeRow, scope string, before uint64) iter.Seq2[*run, error] {
 	return func(yield func(*run, error) bool) {
-		if row.recent.n > 0 && row.recent.base.size < before && !yield(&row.recent, nil) {
+		if row.recent.n > 0 && row.recent.base < before && !yield(&row.recent, nil) {
 			return
 		}
 		end := appendBlockKey([]byte{journalPrefix}, scope, 1<<64-1)

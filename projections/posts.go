@@ -25,8 +25,8 @@ type postRow struct {
 	author, title, url  string
 	timeToRead          uint64
 	published, recorded instant
-	// timed is the event that set the time to read last.
-	timed mark
+	// timed is 1 + the index of the event that set the time to read last.
+	timed uint64
 	// versions is how often it was published or changed.
 	versions uint64
 }
@@ -38,7 +38,7 @@ func encodePost(dst []byte, r *postRow) []byte {
 	dst = appendText(appendText(appendText(dst, r.author), r.title), r.url)
 	dst = binary.AppendUvarint(dst, r.timeToRead)
 	dst = appendInstant(appendInstant(dst, r.published), r.recorded)
-	return binary.AppendUvarint(appendMark(dst, r.timed), r.versions)
+	return binary.AppendUvarint(binary.AppendUvarint(dst, r.timed), r.versions)
 }
 
 func decodePost(d *decoder, r *postRow) {
@@ -46,12 +46,12 @@ func decodePost(d *decoder, r *postRow) {
 	r.author, r.title, r.url = d.text(), d.text(), d.text()
 	r.timeToRead = d.uvarint()
 	r.published, r.recorded = d.instant(), d.instant()
-	r.timed, r.versions = d.mark(), d.uvarint()
+	r.timed, r.versions = d.uvarint(), d.uvarint()
 }
 
 // versionRow is what one event set of a post: what it did not is "" and 0.
 type versionRow struct {
-	mark
+	index      uint64
 	occurred   instant
 	title, url string
 	timeToRead uint64
@@ -69,12 +69,12 @@ var versionTable = &table[versionKey, versionRow]{'v',
 	}, encodeVersion, decodeVersion}
 
 func encodeVersion(dst []byte, r *versionRow) []byte {
-	dst = appendInstant(appendMark(dst, r.mark), r.occurred)
+	dst = appendInstant(binary.AppendUvarint(dst, r.index), r.occurred)
 	return binary.AppendUvarint(appendText(appendText(dst, r.title), r.url), r.timeToRead)
 }
 
 func decodeVersion(d *decoder, r *versionRow) {
-	r.mark, r.occurred = d.mark(), d.instant()
+	r.index, r.occurred = d.uvarint(), d.instant()
 	r.title, r.url, r.timeToRead = d.text(), d.text(), d.uvarint()
 }
 
@@ -120,7 +120,7 @@ func (p *posts) fold(e *event) error {
 		p.publications.add(func(dst []byte) []byte { return appendPublication(dst, e.occurred, e.index) },
 			func(dst []byte) []byte { return append(dst, e.PostID...) })
 	}
-	v := versionRow{mark{e.index + 1, e.recorded}, e.occurred, e.Title, e.URL, e.TimeToReadSeconds}
+	v := versionRow{e.index, e.occurred, e.Title, e.URL, e.TimeToReadSeconds}
 	row.set(&v)
 	p.versions.add(func(dst []byte) []byte { return versionTable.key(dst, versionKey{e.PostID, row.versions}) },
 		func(dst []byte) []byte { return encodeVersion(dst, &v) })
@@ -137,7 +137,7 @@ func (r *postRow) set(v *versionRow) {
 		r.url = v.url
 	}
 	if v.timeToRead > 0 {
-		r.timeToRead, r.timed = v.timeToRead, v.mark
+		r.timeToRead, r.timed = v.timeToRead, v.index+1
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Snapshot) post(id string, row *postRow, asOf AsOf) (postRow, error) {
 		if found, err := versionTable.read(s.rows, versionKey{id, i + 1}, &v); err != nil || !found {
 			return then, err
 		}
-		if asOf.counts(v.size-1, v.occurred) {
+		if asOf.counts(v.index, v.occurred) {
 			then.set(&v)
 		}
 	}

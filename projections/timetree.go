@@ -56,14 +56,14 @@ func (i instant) start(depth int) instant {
 
 // sum is what touches add up to.
 type sum struct {
-	// mark is the last of them.
-	mark
+	// size is 1 + the index of the last of them.
+	size   uint64
 	sums   domain.Sums
 	counts [counterCount]int64
 }
 
 func (s *sum) add(t *touch) (err error) {
-	s.mark = s.later(t.mark())
+	s.size = max(s.size, t.index+1)
 	for _, c := range t.steps {
 		s.counts[c.counter] += int64(c.by)
 	}
@@ -77,7 +77,7 @@ func (s *sum) add(t *touch) (err error) {
 }
 
 func (s *sum) merge(t *sum) (err error) {
-	s.mark = s.later(t.mark)
+	s.size = max(s.size, t.size)
 	for i := range t.counts {
 		s.counts[i] += t.counts[i]
 	}
@@ -91,7 +91,7 @@ func (s *sum) merge(t *sum) (err error) {
 
 // statement returns the sum as a statement, which it is where it is of all touches up to a time.
 func (s *sum) statement() (r statementRow, err error) {
-	r.mark, r.sums = s.mark, s.sums
+	r.size, r.sums = s.size, s.sums
 	for i, n := range s.counts {
 		if n < 0 {
 			return r, fmt.Errorf("the count of %s is %d: %w", counterNames[i], n, domain.ErrCorrupt)
@@ -107,7 +107,7 @@ func (s *sum) statement() (r statementRow, err error) {
 }
 
 func appendSum(dst []byte, s *sum) []byte {
-	dst = appendMark(dst, s.mark)
+	dst = binary.AppendUvarint(dst, s.size)
 	at := len(dst)
 	dst = append(dst, 0, 0, 0)
 	var mask uint32
@@ -128,7 +128,7 @@ func appendSum(dst []byte, s *sum) []byte {
 }
 
 func (d *decoder) sum(s *sum) {
-	*s = sum{mark: d.mark()}
+	*s = sum{size: d.uvarint()}
 	mask := uint32(d.byte())<<16 | uint32(d.byte())<<8 | uint32(d.byte())
 	for i := range s.sums {
 		if mask&(1<<i) != 0 {
@@ -157,9 +157,7 @@ func appendNodeKey(dst []byte, k nodeKey) []byte {
 
 // nodeRow is a node: it has touches, or children.
 type nodeRow struct {
-	leaf run
-	// last is the leaf's last touch.
-	last     mark
+	leaf     run
 	children []child
 }
 
@@ -171,14 +169,14 @@ type child struct {
 
 var treeTable = &table[nodeKey, nodeRow]{'t', appendNodeKey, encodeNode, decodeNode}
 
-// encodeNode writes the number of children and these, else 0, the last touch and the leaf.
+// encodeNode writes the number of children and these, else 0 and the leaf.
 func encodeNode(dst []byte, r *nodeRow) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
 	for i := range r.children {
 		dst = appendSum(appendInstant(dst, r.children[i].start), &r.children[i].sum)
 	}
 	if len(r.children) == 0 {
-		dst = appendRun(appendMark(dst, r.last), &r.leaf)
+		dst = appendRun(dst, &r.leaf)
 	}
 	return dst
 }
@@ -186,7 +184,6 @@ func encodeNode(dst []byte, r *nodeRow) []byte {
 func decodeNode(d *decoder, r *nodeRow) {
 	n := d.uvarint()
 	if n == 0 {
-		r.last = d.mark()
 		r.leaf = d.run()
 		return
 	}
@@ -219,8 +216,7 @@ func (t *timeTrees) addBelow(k nodeKey, touch *touch) error {
 	if len(node.children) > 0 {
 		return t.addToChild(k, node, touch)
 	}
-	node.leaf.add(node.last, touch)
-	node.last = touch.mark()
+	node.leaf.add(0, touch)
 	if node.leaf.n <= leafTouches {
 		return nil
 	}

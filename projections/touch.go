@@ -11,8 +11,8 @@ import (
 // A touch is what one event did to one scope: to its lines and its counts, which may be nothing. A scope's touches in log
 // order are its journal.
 type touch struct {
-	index              uint64
-	recorded, occurred instant
+	index    uint64
+	occurred instant
 	// steps are those of the counts; a step by 0 is none.
 	steps [2]step
 	// changes are those of the lines, one for each entry.
@@ -27,7 +27,7 @@ type change struct {
 
 // of sets t to what an event does to a scope: an account's, or one of all accounts where account is "".
 func (t *touch) of(e *event, account string) {
-	t.index, t.recorded, t.occurred = e.index, e.recorded, e.occurred
+	t.index, t.occurred = e.index, e.occurred
 	t.steps = [2]step{}
 	if account == "" || account == e.effect.actor {
 		t.steps = e.effect.counts
@@ -50,51 +50,50 @@ func (t *touch) moves(line domain.Line) bool {
 	return false
 }
 
-// mark is the last event that touched a scope: 1 + its index, and when it was recorded.
-type mark struct {
-	size     uint64
-	recorded instant
-}
-
-func (t *touch) mark() mark { return mark{t.index + 1, t.recorded} }
-
-// later returns the one of two marks that stands behind the other in the log.
-func (m mark) later(n mark) mark {
-	if n.size > m.size {
-		return n
-	}
-	return m
-}
-
-func appendMark(dst []byte, m mark) []byte {
-	return appendInstant(binary.AppendUvarint(dst, m.size), m.recorded)
-}
-
-func (d *decoder) mark() mark { return mark{d.uvarint(), d.instant()} }
-
-// The first byte of a touch: the number of its steps, whether it was recorded at the very time of the one before, and the
-// number of its changes, where that is less than manyChanges; else that number follows.
+// The first byte of a touch: the number of its steps, and that of its changes where it is less than manyChanges; else
+// that number follows.
 const (
 	touchSteps        = 0b11
-	touchSameRecorded = 0b100
-	touchChangesShift = 3
+	touchChangesShift = 2
 	manyChanges       = 0xff >> touchChangesShift
 )
 
-// appendTouch appends a touch that comes behind a mark.
-func appendTouch(dst []byte, before mark, t *touch) []byte {
+// run is a run of touches that follow each other in a scope's journal, or lie in a node of its time tree.
+type run struct {
+	// base is 1 + the index of the touch before the run.
+	base uint64
+	n    int
+	// last is the last touch's index and time, behind which the next one is encoded.
+	last touchPlace
+	// touches are the touches, each encoded behind the one before.
+	touches []byte
+}
+
+// touchPlace is the index of a touch, one more of it, and when it occurred.
+type touchPlace struct {
+	size     uint64
+	occurred instant
+}
+
+// add appends a touch, which comes behind those up to a size.
+func (r *run) add(size uint64, t *touch) {
+	if r.n == 0 {
+		r.base, r.last = size, touchPlace{size: size}
+	}
+	r.touches = appendTouch(r.touches, r.last, t)
+	r.last = touchPlace{t.index + 1, t.occurred}
+	r.n++
+}
+
+// appendTouch appends a touch that comes behind another one.
+func appendTouch(dst []byte, before touchPlace, t *touch) []byte {
 	at := len(dst)
 	dst = append(dst, byte(min(len(t.changes), manyChanges)<<touchChangesShift))
 	if len(t.changes) >= manyChanges {
 		dst = binary.AppendUvarint(dst, uint64(len(t.changes)))
 	}
 	dst = binary.AppendUvarint(dst, t.index-before.size)
-	if t.recorded == before.recorded {
-		dst[at] |= touchSameRecorded
-	} else {
-		dst = appendInstantSince(dst, t.recorded, before.recorded)
-	}
-	dst = appendInstantSince(dst, t.occurred, t.recorded)
+	dst = appendInstant(dst, instant{t.occurred.seconds - before.occurred.seconds, t.occurred.nanos})
 	for _, s := range t.steps {
 		if s.by != 0 {
 			dst[at]++
@@ -110,7 +109,11 @@ func appendTouch(dst []byte, before mark, t *touch) []byte {
 // touchReader reads touches one after the other.
 type touchReader struct {
 	decoder
-	before mark
+	before touchPlace
+}
+
+func (r *run) reader() touchReader {
+	return touchReader{decoder{rest: r.touches}, touchPlace{size: r.base}}
 }
 
 // next sets t to the next touch, and reports false at the end, or where the bytes are none of a touch: then err says so.
@@ -124,11 +127,8 @@ func (r *touchReader) next(t *touch) bool {
 		changes = r.uvarint()
 	}
 	t.index = r.before.size + r.uvarint()
-	t.recorded = r.before.recorded
-	if head&touchSameRecorded == 0 {
-		t.recorded = r.instantSince(r.before.recorded)
-	}
-	t.occurred = r.instantSince(t.recorded)
+	t.occurred = r.instant()
+	t.occurred.seconds += r.before.occurred.seconds
 	t.steps = [2]step{}
 	for i := range int(head & touchSteps) {
 		if b := r.byte(); i < len(t.steps) && counter(b>>1) < counterCount {
@@ -146,7 +146,7 @@ func (r *touchReader) next(t *touch) bool {
 		r.failed = r.failed || !c.line.Valid()
 		t.changes = append(t.changes, c)
 	}
-	r.before = t.mark()
+	r.before = touchPlace{t.index + 1, t.occurred}
 	return !r.failed
 }
 
@@ -157,12 +157,51 @@ func (r *touchReader) err() error {
 	return nil
 }
 
-func appendInstantSince(dst []byte, i, since instant) []byte {
-	return binary.AppendUvarint(binary.AppendVarint(dst, i.seconds-since.seconds), uint64(i.nanos))
+// read returns all touches.
+func (r *run) read() ([]touch, error) {
+	touches := make([]touch, r.n)
+	changes := make([]change, 0, 4*r.n)
+	reader := r.reader()
+	for i := range touches {
+		at := len(changes)
+		touches[i].changes = changes[at:]
+		if !reader.next(&touches[i]) {
+			reader.failed = true
+			return nil, reader.err()
+		}
+		// Where they did not fit, they have memory of their own.
+		if end := at + len(touches[i].changes); end <= cap(changes) {
+			changes = changes[:end]
+		}
+	}
+	return touches, nil
 }
 
-func (d *decoder) instantSince(since instant) instant {
-	return instant{since.seconds + d.varint(), uint32(d.uvarint())}
+// appendRun appends the run as the end of a row.
+func appendRun(dst []byte, r *run) []byte {
+	dst = binary.AppendUvarint(dst, uint64(r.n))
+	if r.n == 0 {
+		return dst
+	}
+	dst = binary.AppendUvarint(dst, r.base)
+	dst = appendInstant(binary.AppendUvarint(dst, r.last.size), r.last.occurred)
+	return append(dst, r.touches...)
+}
+
+// run reads the run that is the end of a row.
+func (d *decoder) run() (r run) {
+	n := d.uvarint()
+	if n == 0 || d.failed {
+		return run{}
+	}
+	r.base = d.uvarint()
+	r.last = touchPlace{d.uvarint(), d.instant()}
+	if n > uint64(len(d.rest)) {
+		d.failed = true
+		return run{}
+	}
+	r.n, r.touches, d.rest = int(n), d.rest, nil
+	return r
 }
 
 // compare returns less than 0, 0, or more as i lies before, at or behind j.
