@@ -13,6 +13,12 @@ import (
 // ViewFormat is the format of the views, for tests outside the package.
 const ViewFormat = viewFormat
 
+// SetSizes makes blocks of journals and nodes of time trees small until the test ends.
+func SetSizes(t testing.TB, recent, leaf int) {
+	t.Cleanup(func() { recentTouches, leafTouches = 32, 64 })
+	recentTouches, leafTouches = recent, leaf
+}
+
 // MemoryStore is a Store in memory that fails the test where the port's rules are broken.
 type MemoryStore struct {
 	t testing.TB

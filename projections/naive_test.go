@@ -6,11 +6,11 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// naive works statements out from the whole log each time, by the words of DESIGN section 6.
+// naive works statements out from the whole log each time, by the words of DESIGN section 6. What does not count is nil.
 type naive []*domain.Event
 
 func (n naive) published(post string) bool {
-	return slices.ContainsFunc(n, func(e *domain.Event) bool { return e.Type == domain.PostPublished && e.PostID == post })
+	return slices.ContainsFunc(n, func(e *domain.Event) bool { return e != nil && e.Type == domain.PostPublished && e.PostID == post })
 }
 
 // statement returns nil for a post that nobody published.
@@ -18,8 +18,16 @@ func (n naive) statement(scope domain.Scope) *domain.Statement {
 	if scope.PostID != "" && !n.published(scope.PostID) {
 		return nil
 	}
+	return n.add(scope)
+}
+
+// add returns the statement of a post also where nobody published it.
+func (n naive) add(scope domain.Scope) *domain.Statement {
 	s := &domain.Statement{Scope: scope}
 	for i, e := range n {
+		if e == nil {
+			continue
+		}
 		if touches(e, scope) {
 			s.Size, s.RecordedThrough = uint64(i)+1, e.RecordedAt
 		}
@@ -68,6 +76,7 @@ func (n naive) count(s *domain.Statement) {
 	ended := map[domain.EventID]bool{}
 	reversals := map[domain.EventID]domain.EventID{}
 	var timeToRead uint64
+	n = slices.DeleteFunc(slices.Clone(n), func(e *domain.Event) bool { return e == nil })
 	for _, e := range n {
 		switch e.Type {
 		case domain.ReactionWithdrawn:

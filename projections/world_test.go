@@ -23,6 +23,8 @@ type world struct {
 	ledger *domain.Ledger
 	now    time.Time
 	sent   int
+	// late, if set, tells how long ago an engagement occurred.
+	late func() time.Duration
 }
 
 func newWorld(t testing.TB, log *logtest.Memory, tariffs ...domain.Tariff) *world {
@@ -61,6 +63,9 @@ func (w *world) received(e domain.Engagement) domain.Received {
 	e.Message = domain.Message{Source: "/test", ID: fmt.Sprint(w.sent)}
 	if e.OccurredAt.IsZero() {
 		e.OccurredAt = w.now.UTC().Round(0)
+		if w.late != nil {
+			e.OccurredAt = e.OccurredAt.Add(-w.late())
+		}
 	}
 	return domain.Received{Engagement: e}
 }
