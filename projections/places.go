@@ -29,7 +29,7 @@ type placeRow struct {
 }
 
 var (
-	placeTable = &table[uint64, placeRow]{'i', binary.BigEndian.AppendUint64, encodePlace, decodePlace}
+	placeTable = &table[uint64, placeRow]{GrowingPrefix, binary.BigEndian.AppendUint64, encodePlace, decodePlace}
 	eventTable = &table[domain.EventID, uint64]{'e',
 		func(dst []byte, id domain.EventID) []byte { return append(dst, id[:]...) },
 		func(dst []byte, index *uint64) []byte { return binary.AppendUvarint(dst, *index) },

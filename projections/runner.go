@@ -11,13 +11,14 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// The sizes of folding. They bound memory: at most chunksAhead chunks are read ahead, and two batches are at hand.
+// The sizes of folding. They bound memory: at most chunksAhead chunks are read ahead, and two batches are at hand. A
+// large batch is what catching up is fast by: a row that many events touch is written once.
 const (
 	chunkEvents = 1024
 	chunkBytes  = 1 << 20
 	chunksAhead = 8
-	batchEvents = 8192
-	batchBytes  = 8 << 20
+	batchEvents = 32 << 10
+	batchBytes  = 32 << 20
 	decoders    = 2
 )
 
@@ -75,8 +76,8 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 type runner struct {
 	views *Views
 	fold  *fold
-	// batch holds the events folded since the last write, bytes the length of their lines.
-	batch []event
+	// batch holds the lines of the events folded since the last write, bytes their length.
+	batch []domain.LogEvent
 	bytes int
 	// checkpoint is the one of the last write.
 	checkpoint checkpoint
@@ -137,7 +138,7 @@ func (r *runner) foldChunk(c *chunk) error {
 		if err := r.fold.event(e); err != nil {
 			return r.refold(whyNotFolded(e, err))
 		}
-		r.batch = append(r.batch, *e)
+		r.batch = append(r.batch, c.lines[i])
 		r.bytes += len(e.line)
 	}
 	return nil
@@ -150,8 +151,9 @@ func (r *runner) refold(failure error) error {
 	}
 	r.idle <- struct{}{}
 	r.fold.reset()
-	for i := range r.batch {
-		if err := r.fold.event(&r.batch[i]); err != nil {
+	for i, line := range r.batch {
+		e := decode(line, r.checkpoint.size+uint64(i))
+		if err := r.fold.event(&e); err != nil {
 			r.batch = nil
 			return failure
 		}
@@ -187,9 +189,10 @@ func (r *runner) finish(end error) error {
 func (r *runner) submit() {
 	last := &r.batch[len(r.batch)-1]
 	if r.checkpoint.size == 0 {
-		r.checkpoint.first = hashLeaf(r.batch[0].line)
+		r.checkpoint.first = hashLeaf(r.batch[0].Canonical)
 	}
-	r.checkpoint = checkpoint{viewFormat, last.index + 1, last.position, hashLeaf(last.line), r.checkpoint.first}
+	size := r.checkpoint.size + uint64(len(r.batch))
+	r.checkpoint = checkpoint{viewFormat, size, last.Position, hashLeaf(last.Canonical), r.checkpoint.first}
 	r.write.reset(&r.checkpoint)
 	r.fold.flush(&r.write)
 	clear(r.batch)

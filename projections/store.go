@@ -12,6 +12,9 @@ var ErrPaused = errors.New("the views take no writes now")
 // ErrDamaged: what the store keeps is not what was written to it. The views are rebuilt when they are opened again.
 var ErrDamaged = errors.New("the views are damaged; they are rebuilt at the next start")
 
+// GrowingPrefix is the first byte of keys that come in order: each is greater than all that were written with it before.
+const GrowingPrefix = 'i'
+
 // Row is one key with its value. In a commit a nil Value removes the key; an empty one is a value.
 type Row struct{ Key, Value []byte }
 

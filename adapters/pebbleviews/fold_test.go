@@ -72,8 +72,18 @@ func run(t *testing.T, store projections.Store, log domain.EventLog, until domai
 
 func nothing(*projections.Views) {}
 
-// TestFoldOverCrashes: views that went on after crashes, at any moment of a fold, are those that were folded at once.
+// TestFoldOverCrashes: views that went on after crashes, at any moment of a fold, are those that were folded at once,
+// however their rows were written.
 func TestFoldOverCrashes(t *testing.T) {
+	for name, bytes := range map[string]int{"batches": 1 << 30, "both": 100 << 10, "tables": 0} {
+		t.Run(name, func(t *testing.T) {
+			pebbleviews.IngestFrom(t, bytes)
+			foldOverCrashes(t)
+		})
+	}
+}
+
+func foldOverCrashes(t *testing.T) {
 	log := filledLog(t)
 	head, err := log.Head(t.Context())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tweiledger/tweiledger/projections"
@@ -41,6 +42,8 @@ type Store struct {
 	dir     string
 	fs      vfs.FS
 	minFree uint64
+	// tables are the options of tables that are ingested.
+	tables sstable.WriterOptions
 
 	// discarded says why Open emptied the folder, damage why the next one will, nil for nothing.
 	discarded string
@@ -97,11 +100,14 @@ func (s *Store) openOrDiscard() (err error) {
 }
 
 func (s *Store) openPebble() error {
-	db, err := pebble.Open(s.dir, s.options())
+	o := s.options()
+	o.EnsureDefaults()
+	db, err := pebble.Open(s.dir, o)
 	if err != nil {
 		return err
 	}
 	s.db, s.reader = db, reader{db}
+	s.tables = o.MakeWriterOptions(0, db.TableFormat())
 	return nil
 }
 
@@ -169,6 +175,9 @@ func (s *Store) Commit(rows []projections.Row) error {
 	size := 0
 	for i := range rows {
 		size += len(rows[i].Key) + len(rows[i].Value) + 8
+	}
+	if size >= ingestBytes {
+		return errors.Join(s.ingest(rows), s.outdate())
 	}
 	batch := s.db.NewBatchWithSize(size + 64)
 	defer batch.Close()

@@ -37,6 +37,40 @@ func closed(t testing.TB, c io.Closer) {
 	}
 }
 
+// TestScanBack: the rows of a range, the last one first, however they were written.
+func TestScanBack(t *testing.T) {
+	for _, bytes := range []int{0, 1 << 20} {
+		pebbleviews.IngestFrom(t, bytes)
+		s := open(t, "views", pebbleviews.Options{FS: vfs.NewMem()})
+		for _, texts := range [][]string{{"a=1", "b=2", "i1=x", "z=9"}, {"a=3", "b", "c=4", "i2=y"}} {
+			if err := s.Commit(rows(texts...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, tc := range []struct {
+			from, to string
+			want     []string
+		}{
+			{"", "~", []string{"z=9", "i2=y", "i1=x", "c=4", "a=3"}},
+			{"b", "i2", []string{"i1=x", "c=4"}},
+			{"d", "i", nil},
+		} {
+			var got []string
+			for row, err := range s.ScanBack([]byte(tc.from), []byte(tc.to)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(row.Key)+"="+string(row.Value))
+			}
+			want(t, fmt.Sprintf("back from %q to %q", tc.to, tc.from), got, tc.want...)
+		}
+		for range s.ScanBack(nil, nil) {
+			break
+		}
+		closed(t, s)
+	}
+}
+
 // rows makes rows of "key=value" and "key", which removes.
 func rows(texts ...string) (rows []projections.Row) {
 	for _, text := range texts {
