@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// fault is what becomes of a request on its way.
+type fault string
+
+// The faults. Where the ledger has the request, it has recorded what is in it.
+const (
+	none fault = "none"
+	// refused: the connection ends before the ledger has the request.
+	refused fault = "refused"
+	// busy: 503 instead of the ledger's answer, which never had the request.
+	busy fault = "busy"
+	// lost: the ledger has it, and the connection ends before the answer.
+	lost fault = "lost"
+	// cut: the connection ends in the middle of the answer.
+	cut fault = "cut"
+	// late: the answer does not come in the time that the producer waits.
+	late fault = "late"
+	// failing: the ledger has it, and the answer says "failed" of the second half, as where a store did not say.
+	failing fault = "failing"
+	// garbled: the answer is 200 and of somebody else, as from a wrong gateway.
+	garbled fault = "garbled"
+	// killedBefore, killedAfter and killedAnswered are kill -9 of the producer: before the ledger has it, before the answer,
+	// and at some moment behind the answer.
+	killedBefore   fault = "killed before"
+	killedAfter    fault = "killed after"
+	killedAnswered fault = "killed answered"
+)
+
+// faultyProxy stands before a server, and gives one request after the other the faults of its schedule, over and over.
+type faultyProxy struct {
+	t        *testing.T
+	to       string
+	schedule []fault
+
+	mu     sync.Mutex // guards what follows
+	count  map[fault]int
+	n      int
+	victim *exec.Cmd
+}
+
+// startProxy starts a proxy before a server until the test ends, and returns it with its URL.
+func startProxy(t *testing.T, to string, schedule []fault) (*faultyProxy, string) {
+	p := &faultyProxy{t: t, to: to, schedule: schedule, count: map[fault]int{}}
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	return p, server.URL
+}
+
+// start starts a command that is killed by the faults that kill.
+func (p *faultyProxy) start(command *exec.Cmd) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.victim = command
+	return command.Start()
+}
+
+func (p *faultyProxy) next() fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.schedule[p.n%len(p.schedule)]
+	p.n++
+	p.count[f]++
+	return f
+}
+
+// kill is kill -9; who ended already is left alone.
+func (p *faultyProxy) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.victim.Process.Kill()
+}
+
+func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := p.next()
+	request, err := io.ReadAll(r.Body)
+	if err != nil {
+		// Its producer was killed.
+		panic(http.ErrAbortHandler)
+	}
+	switch f {
+	case refused:
+		panic(http.ErrAbortHandler)
+	case busy:
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case killedBefore:
+		p.kill()
+		panic(http.ErrAbortHandler)
+	}
+	answer := p.forward(r, request)
+	switch f {
+	case lost:
+		panic(http.ErrAbortHandler)
+	case killedAfter:
+		p.kill()
+		panic(http.ErrAbortHandler)
+	case late:
+		<-r.Context().Done()
+		return
+	case failing:
+		answer = p.fail(answer)
+	case garbled:
+		answer = []byte("<html>welcome</html>")
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	if f == cut {
+		answer = answer[:len(answer)/2]
+	}
+	_, _ = w.Write(answer)
+	_ = http.NewResponseController(w).Flush()
+	if f == killedAnswered {
+		p.kill()
+	}
+	if f == cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// forward returns the server's answer to a batch.
+func (p *faultyProxy) forward(r *http.Request, request []byte) []byte {
+	response, err := http.Post(p.to+r.URL.Path, r.Header.Get("Content-Type"), bytes.NewReader(request))
+	if err != nil {
+		p.t.Errorf("the server: %v", err)
+		panic(http.ErrAbortHandler)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		p.t.Errorf("the server: %s, %v: %s", response.Status, err, answer)
+	}
+	return answer
+}
+
+// fail makes the second half of the outcomes "failed".
+func (p *faultyProxy) fail(answer []byte) []byte {
+	var batch struct {
+		Outcomes []json.RawMessage `json:"outcomes"`
+	}
+	if err := json.Unmarshal(answer, &batch); err != nil {
+		p.t.Errorf("%v: %s", err, answer)
+	}
+	for i := len(batch.Outcomes) / 2; i < len(batch.Outcomes); i++ {
+		batch.Outcomes[i] = fmt.Appendf(nil, `{"outcome":"failed","detail":"the log did not say","index":%d}`, i)
+	}
+	answer, err := json.Marshal(batch)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return answer
+}
