@@ -56,7 +56,7 @@ func (d *deliverer) deliver(ctx context.Context, batch []entry) error {
 			return nil
 		}
 		if later == nil {
-			later = &unavailable{why: fmt.Errorf("failed: %s", outcomes[n].Detail)}
+			later = &unavailable{why: fmt.Errorf("the outcome is %q: %s", outcomes[n].Outcome, outcomes[n].Detail)}
 		}
 		wait := pauseAfter(failures, d.pause, later.after, rand.Float64())
 		d.log.Warn("not delivered, to be sent again", "engagements", len(batch), "first", batch[0].ID, "in", wait, "why", later)
@@ -76,10 +76,12 @@ func events(batch []entry) []cloudevents.Event {
 	return events
 }
 
-// settled returns how many outcomes stand before the first that failed.
+// settled returns how many outcomes stand before the first that is to be sent again: "failed", or nothing that is known.
 func settled(outcomes []outcome) int {
 	for i := range outcomes {
-		if outcomes[i].Outcome == "failed" {
+		switch outcomes[i].Outcome {
+		case "recorded", "duplicate", "rejected":
+		default:
 			return i
 		}
 	}

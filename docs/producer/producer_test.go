@@ -25,7 +25,7 @@ import (
 func TestNothingLostNothingTwice(t *testing.T) {
 	lines := slices.Collect(workload.Generate(workload.Options{Posts: 20, Accounts: 100, Engagements: 1500, Seed: 7}))
 	lines = withRejections(lines)
-	faults := []fault{refused, busy, lost, cut, late, failing, garbled, killedBefore, killedAfter, killedAnswered}
+	faults := []fault{refused, busy, lost, cut, late, failing, halved, garbled, killedBefore, killedAfter, killedAnswered}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
@@ -84,7 +84,7 @@ func TestRealData(t *testing.T) {
 			lines = append(lines, line)
 		}
 	}
-	schedule := []fault{none, lost, none, none, cut, failing, none, busy, none, refused, none}
+	schedule := []fault{none, lost, none, none, cut, failing, none, halved, busy, none, refused, none}
 	d := deliverThrough(t, lines, schedule, "--batch", "1000", "--pause", "10ms")
 	reference := importOnce(t, lines)
 	sameLog(t, d.server, reference.url)

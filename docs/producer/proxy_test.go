@@ -31,6 +31,8 @@ const (
 	late fault = "late"
 	// failing: the ledger has it, and the answer says "failed" of the second half, as where a store did not say.
 	failing fault = "failing"
+	// halved: the ledger has the first half, and the answer says "failed" of the second, as where a store is away.
+	halved fault = "halved"
 	// garbled: the answer is 200 and of somebody else, as from a wrong gateway.
 	garbled fault = "garbled"
 	// killedBefore, killedAfter and killedAnswered are kill -9 of the producer: before the ledger has it, before the answer,
@@ -102,7 +104,11 @@ func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.kill()
 		panic(http.ErrAbortHandler)
 	}
-	answer := p.forward(r, request)
+	whole := p.split(request)
+	if f == halved {
+		whole = whole[:len(whole)/2]
+	}
+	answer := p.forward(r, whole)
 	switch f {
 	case lost:
 		panic(http.ErrAbortHandler)
@@ -112,8 +118,8 @@ func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case late:
 		<-r.Context().Done()
 		return
-	case failing:
-		answer = p.fail(answer)
+	case failing, halved:
+		answer = p.fail(answer, len(p.split(request)))
 	case garbled:
 		answer = []byte("<html>welcome</html>")
 	}
@@ -131,9 +137,17 @@ func (p *faultyProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forward returns the server's answer to a batch.
-func (p *faultyProxy) forward(r *http.Request, request []byte) []byte {
-	response, err := http.Post(p.to+r.URL.Path, r.Header.Get("Content-Type"), bytes.NewReader(request))
+// split returns the elements of a JSON array.
+func (p *faultyProxy) split(array []byte) (elements []json.RawMessage) {
+	if err := json.Unmarshal(array, &elements); err != nil {
+		p.t.Errorf("%v: %s", err, array)
+	}
+	return elements
+}
+
+// forward returns the server's answer to a batch of events.
+func (p *faultyProxy) forward(r *http.Request, events []json.RawMessage) []byte {
+	response, err := http.Post(p.to+r.URL.Path, r.Header.Get("Content-Type"), bytes.NewReader(p.joined(events)))
 	if err != nil {
 		p.t.Errorf("the server: %v", err)
 		panic(http.ErrAbortHandler)
@@ -146,20 +160,26 @@ func (p *faultyProxy) forward(r *http.Request, request []byte) []byte {
 	return answer
 }
 
-// fail makes the second half of the outcomes "failed".
-func (p *faultyProxy) fail(answer []byte) []byte {
+// fail returns an answer about so many events whose second half failed.
+func (p *faultyProxy) fail(answer []byte, events int) []byte {
 	var batch struct {
 		Outcomes []json.RawMessage `json:"outcomes"`
 	}
 	if err := json.Unmarshal(answer, &batch); err != nil {
 		p.t.Errorf("%v: %s", err, answer)
 	}
-	for i := len(batch.Outcomes) / 2; i < len(batch.Outcomes); i++ {
-		batch.Outcomes[i] = fmt.Appendf(nil, `{"outcome":"failed","detail":"the log did not say","index":%d}`, i)
+	outcomes := batch.Outcomes[:events/2]
+	for i := events / 2; i < events; i++ {
+		outcomes = append(outcomes, fmt.Appendf(nil, `{"outcome":"failed","detail":"the log did not say","index":%d}`, i))
 	}
-	answer, err := json.Marshal(batch)
+	return fmt.Appendf(nil, `{"outcomes":%s}`, p.joined(outcomes))
+}
+
+// joined returns elements as a JSON array.
+func (p *faultyProxy) joined(elements []json.RawMessage) []byte {
+	array, err := json.Marshal(elements)
 	if err != nil {
 		p.t.Error(err)
 	}
-	return answer
+	return array
 }
