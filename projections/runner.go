@@ -19,8 +19,10 @@ const (
 	chunksAhead = 8
 	batchEvents = 32 << 10
 	batchBytes  = 32 << 20
-	decoders    = 2
 )
+
+// Decoders is on how many goroutines a fold decodes events.
+const Decoders = 2
 
 // Waits between tries when the log or the store is away, each up to half longer or shorter.
 const (
@@ -57,7 +59,7 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 	r.idle <- struct{}{}
 	var all sync.WaitGroup
 	all.Go(func() { r.read(ctx, from) })
-	for range decoders {
+	for range Decoders {
 		all.Go(r.decode)
 	}
 	all.Go(func() { r.writeAll(ctx) })

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,62 +16,78 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
-	"github.com/tweiledger/tweiledger/adapters/workload"
 	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
 )
 
 const (
 	benchBatch   = 1_000
-	benchPosts   = 1_000
 	benchCallers = 32
 )
 
 // benchLedger is a ledger on an embedded log of its own, fed by the generator.
 type benchLedger struct {
 	*domain.Ledger
-	log  *pebblelog.Log
-	next func() ([]byte, bool)
-	stop func()
-	read domain.Position
+	benchFeed
+	log *pebblelog.Log
+	// views follow the log; nil where nothing does.
+	views  *projections.Views
+	closes func() error
+	read   domain.Position
 }
 
-func newBenchLedger(ctx context.Context, dir string, engagements int) (*benchLedger, error) {
+// newBenchLedger makes a ledger in a new folder of the run, with views or without.
+func (r *benchRun) newBenchLedger(ctx context.Context, name string, engagements int, folded bool) (*benchLedger, error) {
+	b, err := openBenchLedger(ctx, filepath.Join(r.dir, name), folded)
+	if err != nil {
+		return nil, err
+	}
+	b.benchFeed = r.newFeed(engagements)
+	if err := b.begin(ctx, r.posts); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return b, nil
+}
+
+func openBenchLedger(ctx context.Context, dir string, folded bool) (*benchLedger, error) {
+	if folded {
+		s, err := openService(ctx, dir, 0)
+		if err != nil {
+			return nil, err
+		}
+		return &benchLedger{Ledger: s.ledger, log: s.log, views: s.views, closes: s.Close}, nil
+	}
 	log, err := pebblelog.Open(dir, pebblelog.Options{})
 	if err != nil {
 		return nil, err
 	}
-	b := &benchLedger{log: log, Ledger: domain.NewLedger(domain.Config{Log: log, Clock: time.Now, Messages: log})}
-	b.next, b.stop = iter.Pull(workload.Generate(workload.Options{Posts: benchPosts, Engagements: engagements, Seed: 1}))
+	ledger := domain.NewLedger(domain.Config{Log: log, Clock: time.Now, Messages: log})
+	return &benchLedger{Ledger: ledger, log: log, closes: log.Close}, nil
+}
+
+// begin records the posts, which come first and are no part of what is measured.
+func (b *benchLedger) begin(ctx context.Context, posts int) error {
 	if err := b.Start(ctx, nil); err != nil {
-		return nil, err
+		return err
 	}
-	// The posts come first; they are no part of what is measured.
-	_, err = b.record(ctx, b.take(benchPosts))
-	return b, err
+	if _, err := record(ctx, b.Ledger, b.take(posts)); err != nil {
+		return err
+	}
+	if _, err := b.recorded(ctx); err != nil {
+		return err
+	}
+	return b.caughtUp(ctx)
 }
 
 func (b *benchLedger) close() error {
 	b.stop()
-	return b.log.Close()
-}
-
-// take returns the next engagements of the generator.
-func (b *benchLedger) take(n int) [][]byte {
-	lines := make([][]byte, 0, n)
-	for len(lines) < n {
-		line, ok := b.next()
-		if !ok {
-			break
-		}
-		lines = append(lines, line)
-	}
-	return lines
+	return b.closes()
 }
 
 // record does what an ingest does: CloudEvents in, outcomes out.
-func (b *benchLedger) record(ctx context.Context, batch [][]byte) ([]byte, error) {
+func record(ctx context.Context, ledger *domain.Ledger, batch [][]byte) ([]byte, error) {
 	var answer []byte
-	outcomes := b.Record(ctx, domain.ParseEngagements(batch))
+	outcomes := ledger.Record(ctx, domain.ParseEngagements(batch))
 	for i := range outcomes {
 		if outcomes[i].Result == domain.Failed {
 			return nil, fmt.Errorf("an engagement failed: %s", outcomes[i].Detail)
@@ -78,6 +95,28 @@ func (b *benchLedger) record(ctx context.Context, batch [][]byte) ([]byte, error
 		answer = outcomes[i].AppendJSON(answer, "index", i)
 	}
 	return answer, nil
+}
+
+// recordBatches records one batch after the other, and returns once the views, where there are any, hold all of it.
+func (b *benchLedger) recordBatches(ctx context.Context, batches [][][]byte) error {
+	for _, batch := range batches {
+		if _, err := record(ctx, b.Ledger, batch); err != nil {
+			return err
+		}
+	}
+	return b.caughtUp(ctx)
+}
+
+// caughtUp waits until the views, where there are any, hold what the log holds.
+func (b *benchLedger) caughtUp(ctx context.Context) error {
+	if b.views == nil {
+		return nil
+	}
+	head, err := b.log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return b.views.Wait(ctx, head)
 }
 
 // recorded returns the lines that came into the log since it was called last.
@@ -94,48 +133,42 @@ func (b *benchLedger) recorded(ctx context.Context) (lines [][]byte, _ error) {
 	return lines, nil
 }
 
-// perRound is how many engagements a round of ingest takes.
-func (r *benchRun) perRound() int { return min(r.events/20, 50_000) / benchBatch * benchBatch }
-
-// perSecond runs do and returns how many of n were done a second.
+// perSecond runs do and returns how many of n were done a second. What was done before leaves no garbage to collect.
 func perSecond(n int, do func() error) (float64, error) {
+	runtime.GC()
 	start := time.Now()
 	err := do()
 	return float64(n) / time.Since(start).Seconds(), err
 }
 
-func measureIngestBatch(ctx context.Context, r *benchRun) (f figures, err error) {
+func measureIngestBatch(ctx context.Context, r *benchRun) (figures, error) {
+	return r.measureIngest(ctx, "ingest_batch", false)
+}
+
+func measureIngestFolded(ctx context.Context, r *benchRun) (figures, error) {
+	return r.measureIngest(ctx, "ingest_folded", true)
+}
+
+// measureIngest measures batches, until they are durable or, where they are folded, in the views, over the append of the
+// lines that they became to a bare Pebble.
+func (r *benchRun) measureIngest(ctx context.Context, key string, folded bool) (f figures, err error) {
 	f.Unit = "1/s"
-	n := r.perRound()
-	ledger, err := newBenchLedger(ctx, filepath.Join(r.dir, "ingest-batch"), n*(benchRounds+1))
+	ledger, err := r.newBenchLedger(ctx, key, r.ingest*r.rounds, folded)
 	if err != nil {
 		return f, err
 	}
-	defer ledger.close()
-	bare, err := pebble.Open(filepath.Join(r.dir, "bare"), pebblelog.EventOptions(vfs.Default))
+	defer func() { err = errors.Join(err, ledger.close()) }()
+	bare, err := pebble.Open(filepath.Join(r.dir, key+"-bare"), pebblelog.EventOptions(vfs.Default))
 	if err != nil {
 		return f, err
 	}
-	defer bare.Close()
-	bar := newBar(r.notes, "ingest_batch", "rounds", benchRounds)
+	defer func() { err = errors.Join(err, bare.Close()) }()
+	bar := newBar(r.notes, key, "rounds", int64(r.rounds))
 	defer bar.Exit()
-	if _, err := ledger.recorded(ctx); err != nil {
-		return f, err
-	}
-	var key uint64
-	for range benchRounds {
-		batches := make([][][]byte, 0, n/benchBatch)
-		for range n / benchBatch {
-			batches = append(batches, ledger.take(benchBatch))
-		}
-		numerator, err := perSecond(n, func() error {
-			for _, batch := range batches {
-				if _, err := ledger.record(ctx, batch); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	var next uint64
+	for range r.rounds {
+		batches := ledger.takeBatches(r.ingest / benchBatch)
+		numerator, err := perSecond(r.ingest, func() error { return ledger.recordBatches(ctx, batches) })
 		if err != nil {
 			return f, err
 		}
@@ -143,7 +176,7 @@ func measureIngestBatch(ctx context.Context, r *benchRun) (f figures, err error)
 		if err != nil {
 			return f, err
 		}
-		denominator, err := perSecond(len(lines), func() error { return appendBare(bare, lines, &key) })
+		denominator, err := perSecond(len(lines), func() error { return appendBare(bare, lines, &next) })
 		if err != nil {
 			return f, err
 		}
@@ -174,23 +207,20 @@ func appendBare(db *pebble.DB, lines [][]byte, next *uint64) error {
 
 func measureIngestSingle(ctx context.Context, r *benchRun) (f figures, err error) {
 	f.Unit = "1/s"
-	n := r.perRound() / 2
-	ledger, err := newBenchLedger(ctx, filepath.Join(r.dir, "ingest-single"), n*(benchRounds+1))
+	n := r.ingest / 2
+	ledger, err := r.newBenchLedger(ctx, "ingest_single", n*r.rounds, false)
 	if err != nil {
 		return f, err
 	}
-	defer ledger.close()
+	defer func() { err = errors.Join(err, ledger.close()) }()
 	file, err := os.Create(filepath.Join(r.dir, "lines"))
 	if err != nil {
 		return f, err
 	}
 	defer file.Close()
-	bar := newBar(r.notes, "ingest_single", "rounds", benchRounds)
+	bar := newBar(r.notes, "ingest_single", "rounds", int64(r.rounds))
 	defer bar.Exit()
-	if _, err := ledger.recorded(ctx); err != nil {
-		return f, err
-	}
-	for range benchRounds {
+	for range r.rounds {
 		engagements := ledger.take(n)
 		numerator, err := perSecond(n, func() error { return ledger.recordSingly(ctx, engagements) })
 		if err != nil {
@@ -224,7 +254,7 @@ func (b *benchLedger) recordSingly(ctx context.Context, engagements [][]byte) er
 				if i >= len(engagements) {
 					return
 				}
-				if _, err := b.record(ctx, engagements[i:i+1]); err != nil {
+				if _, err := record(ctx, b.Ledger, engagements[i:i+1]); err != nil {
 					errs <- err
 					return
 				}

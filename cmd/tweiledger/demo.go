@@ -110,7 +110,7 @@ func (cmd *demoCommand) show(ctx context.Context, c console, s *service) error {
 	if err != nil {
 		return err
 	}
-	srv := startServer(s, listener)
+	srv := startServer(s, listener, nil)
 	err = cmd.send(ctx, c, s, srv)
 	if err == nil && !cmd.Once {
 		s.untilDone(ctx, c, srv)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/tweiledger/tweiledger/adapters/httpapi"
 )
 
 // serveCommand serves the API of a folder.
@@ -13,6 +15,9 @@ type serveCommand struct {
 	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
 	Tariff  string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
 	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+
+	// extend, where it is set, changes the routes before they are served.
+	extend func(*httpapi.API)
 }
 
 // Help is the command's help beyond its flags.
@@ -49,7 +54,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	srv := startServer(s, listener)
+	srv := startServer(s, listener, cmd.extend)
 	slog.Info("serving", "address", srv.origin, "data", cmd.Data, "size", s.views.Status().Size,
 		"access", "open: whoever reaches this loopback address may read and write")
 	fmt.Fprintln(c.out, srv.origin)

@@ -18,11 +18,14 @@ type server struct {
 	ended chan struct{}
 }
 
-// startServer serves on a listener until stop is called.
-func startServer(s *service, listener net.Listener) *server {
+// startServer serves on a listener until stop is called. extend, where it is not nil, changes the API before that.
+func startServer(s *service, listener net.Listener, extend func(*httpapi.API)) *server {
 	api := httpapi.New(httpapi.Config{
 		Ledger: s.ledger, Views: s.views, Log: s.log, Writable: s.log.Writable, LoopbackOnly: true,
 	})
+	if extend != nil {
+		extend(api)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	srv := &server{origin: "http://" + listener.Addr().String(), stop: stop, ended: make(chan struct{})}
 	go func() {
