@@ -63,6 +63,8 @@ var benchmarks = []benchmark{
 	{"ingest_single", "engagements a second from 32 goroutines ÷ lines a second written and synced by one", 2, 4, false, measureIngestSingle},
 	{"rebuild", "events a second folded from zero into views on the disk ÷ events a second read and decoded", 0.25, 0.5, false, measureRebuild},
 	{"read_statement", "statements a second over 16 connections ÷ answers a second of a handler that writes as many bytes", 0.5, 0.8, false, measureReadStatement},
+	{"as_of_flat", "time of statements as of random sizes, post of 1,000,000 entries ÷ post of 100", 2, 1.2, true, measureAsOfFlat},
+	{"as_of_time_flat", "the same as of random times", 5, 2, true, measureAsOfTimeFlat},
 	{"memory_flat", "resident bytes of a serving process, large log ÷ small log", 1.5, 1.1, true, measureMemoryFlat},
 	{"start_flat", "seconds to ready after kill -9, large log ÷ small log", 2, 1.2, true, measureStartFlat},
 }
@@ -105,6 +107,9 @@ type benchScale struct {
 	ingest int
 	// requests is how many statements a round of reads asks for.
 	requests int
+	// hotEntries and quietEntries are the entries of the two posts that statements as of then are asked of, queries how many
+	// of each post's statements a round asks for.
+	hotEntries, quietEntries, queries int
 }
 
 // scaleOf returns the command's scale for a number of events.
@@ -115,6 +120,8 @@ func scaleOf(events int) benchScale {
 		rounds:   7,
 		ingest:   min(events/20, 50_000) / benchBatch * benchBatch,
 		requests: min(events/10, 30_000),
+
+		hotEntries: min(events/2, 1_000_000), quietEntries: 100, queries: 1_000,
 	}
 }
 
@@ -127,6 +134,7 @@ type benchRun struct {
 	notes   io.Writer
 	// logs are those that were filled, by the number of engagements in them.
 	logs map[int]*filledLog
+	asOf *asOfLog
 }
 
 // benchResult is what the command prints.

@@ -18,8 +18,12 @@ type benchFeed struct {
 }
 
 // newFeed returns a feed of the run's posts and then a number of engagements. It must be stopped.
-func (r *benchRun) newFeed(engagements int) (f benchFeed) {
-	f.next, f.stop = iter.Pull(workload.Generate(workload.Options{Posts: r.posts, Engagements: engagements, Seed: 1}))
+func (r *benchRun) newFeed(engagements int) benchFeed {
+	return startFeed(workload.Options{Posts: r.posts, Engagements: engagements, Seed: 1})
+}
+
+func startFeed(o workload.Options) (f benchFeed) {
+	f.next, f.stop = iter.Pull(workload.Generate(o))
 	return f
 }
 
