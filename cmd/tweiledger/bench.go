@@ -107,8 +107,8 @@ type benchScale struct {
 	ingest int
 	// requests is how many statements a round of reads asks for.
 	requests int
-	// hotEntries and quietEntries are the entries of the two posts that statements as of then are asked of, queries how many
-	// of each post's statements a round asks for.
+	// hotEntries and quietEntries are the entries of the two posts that statements as of then are asked of, queries how
+	// many of each post's statements a round asks for.
 	hotEntries, quietEntries, queries int
 }
 

@@ -17,12 +17,15 @@ type question struct{ path, accept string }
 // benchTime is the middle of what the generator's engagements last.
 const benchTime = "2026-01-16T00:00:00Z"
 
+// firstTariff is the event that every log begins with.
+var firstTariff = domain.NewEventID(domain.Message{Source: domain.LedgerSource, ID: "tariff/1"}, domain.TariffStream)
+
 // The questions together ask every view.
 var (
 	questions = []question{
 		{path: "/v1/pnl"},
 		{path: "/v1/statements?post=post-0&post=post-1"},
-		{path: "/v1/events/" + domain.NewEventID(domain.Message{Source: domain.LedgerSource, ID: "tariff/1"}, domain.TariffStream).String()},
+		{path: "/v1/events/" + firstTariff.String()},
 		{path: "/v1/events?source=" + domain.LedgerSource + "&id=tariff/1"},
 		{path: "/v1/tariffs"},
 		{path: "/v1/tariffs/1"},

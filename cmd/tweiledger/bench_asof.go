@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/tweiledger/tweiledger/adapters/workload"
@@ -22,8 +21,8 @@ const (
 	quietPost = "quiet"
 )
 
-// asOfLog is the folder of a ledger with a post that much happened to and one that little happened to, both over the same
-// time.
+// asOfLog is the folder of a ledger with a post that much happened to and one that little happened to, both over the
+// same time.
 type asOfLog struct {
 	dir string
 	// from and to are the sizes, since and until the times, between which things happened to both posts.
@@ -127,8 +126,8 @@ func (r *benchRun) prepareAsOf(ctx context.Context) (_ *asOfLog, err error) {
 	return log, nil
 }
 
-// fillAsOf publishes both posts, and then records what happens to them side by side: whenever another hundredth of the hot
-// post's entries is there, so is another one of the quiet post's.
+// fillAsOf publishes both posts, and then records what happens to them side by side: whenever another hundredth of the
+// hot post's entries is there, so is another one of the quiet post's.
 func (r *benchRun) fillAsOf(ctx context.Context, s *service, log *asOfLog) error {
 	hot := newAsOfPost(1, r.hotEntries, func(line []byte) []byte { return line })
 	defer hot.stop()
@@ -176,10 +175,13 @@ func measureAsOfTimeFlat(ctx context.Context, r *benchRun) (figures, error) {
 	})
 }
 
-// measureAsOf measures statements of the hot post over those of the quiet one, in turns, as of the same random places. The
-// first round counts for nothing: from then on blocks of the views are in Pebble's cache and the kernel's, but no answer
-// is kept anywhere.
-func (r *benchRun) measureAsOf(ctx context.Context, key string, draw func(*asOfLog, *rand.Rand) projections.AsOf) (f figures, err error) {
+// drawAsOf draws a random size or time.
+type drawAsOf func(*asOfLog, *rand.Rand) projections.AsOf
+
+// measureAsOf measures statements of the hot post over those of the quiet one, in turns, as of the same random places.
+// The first round counts for nothing: from then on blocks of the views are in Pebble's cache and the kernel's, but no
+// answer is kept anywhere.
+func (r *benchRun) measureAsOf(ctx context.Context, key string, draw drawAsOf) (f figures, err error) {
 	f.Unit = "s"
 	log, err := r.prepareAsOf(ctx)
 	if err != nil {
@@ -194,11 +196,14 @@ func (r *benchRun) measureAsOf(ctx context.Context, key string, draw func(*asOfL
 	defer bar.Exit()
 	rng := rand.New(rand.NewPCG(1, 0))
 	for round := range r.rounds + 1 {
-		runtime.GC()
+		if err := settle(); err != nil {
+			return f, err
+		}
 		var hot, quiet time.Duration
 		for range r.queries {
 			asOf := draw(log, rng)
-			if err := errors.Join(timeStatement(s.views, hotPost, asOf, &hot), timeStatement(s.views, quietPost, asOf, &quiet)); err != nil {
+			err := errors.Join(timeStatement(s.views, hotPost, asOf, &hot), timeStatement(s.views, quietPost, asOf, &quiet))
+			if err != nil {
 				return f, err
 			}
 		}

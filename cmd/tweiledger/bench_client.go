@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 )
 
-// benchClient asks over connections that stay open. It does as little as it can: client and server share the machine, and
-// what the client spends counts on both sides of a ratio.
+// benchClient asks over connections that stay open. It does as little as it can: client and server share the machine,
+// and what the client spends counts on both sides of a ratio.
 type benchClient struct {
 	host        string
 	connections []*benchConnection
@@ -54,8 +54,8 @@ func (c *benchClient) hangUp() {
 	}
 }
 
-// ask sends a GET for each path, one after the other on each connection, and returns the bytes of all bodies. reference is
-// what the reference's header says.
+// ask sends a GET for each path, one after the other on each connection, and returns the bytes of all bodies. reference
+// is what the reference's header says.
 func (c *benchClient) ask(paths []string, reference int) (int, error) {
 	var next, bodies atomic.Int64
 	var asking sync.WaitGroup

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,14 +132,6 @@ func (b *benchLedger) recorded(ctx context.Context) (lines [][]byte, _ error) {
 	return lines, nil
 }
 
-// perSecond runs do and returns how many of n were done a second. What was done before leaves no garbage to collect.
-func perSecond(n int, do func() error) (float64, error) {
-	runtime.GC()
-	start := time.Now()
-	err := do()
-	return float64(n) / time.Since(start).Seconds(), err
-}
-
 func measureIngestBatch(ctx context.Context, r *benchRun) (figures, error) {
 	return r.measureIngest(ctx, "ingest_batch", false)
 }
@@ -149,8 +140,8 @@ func measureIngestFolded(ctx context.Context, r *benchRun) (figures, error) {
 	return r.measureIngest(ctx, "ingest_folded", true)
 }
 
-// measureIngest measures batches, until they are durable or, where they are folded, in the views, over the append of the
-// lines that they became to a bare Pebble.
+// measureIngest measures batches, until they are durable or, where they are folded, in the views, over the append of
+// the lines that they became to a bare Pebble.
 func (r *benchRun) measureIngest(ctx context.Context, key string, folded bool) (f figures, err error) {
 	f.Unit = "1/s"
 	ledger, err := r.newBenchLedger(ctx, key, r.ingest*r.rounds, folded)

@@ -17,8 +17,8 @@ import (
 // benchConnections is over how many connections statements are asked for at the same time.
 const benchConnections = 16
 
-// referenceHeader tells the reference handler how many bytes to answer with. All requests carry it, so that they cost as
-// much to read; with 0 the API itself answers.
+// referenceHeader tells the reference handler how many bytes to answer with. All requests carry it, so that they cost
+// as much to read; with 0 the API itself answers.
 const referenceHeader = "Bench-Reference"
 
 // measureReadStatement measures statements of posts, accounts and accounts under posts over the answers of a handler in
@@ -68,8 +68,8 @@ func measureReadStatement(ctx context.Context, r *benchRun) (f figures, err erro
 	return f, nil
 }
 
-// statementPaths draws the paths of a round: posts, accounts, and accounts under posts where something happened, as many
-// of each.
+// statementPaths draws the paths of a round: posts, accounts, and accounts under posts where something happened, as
+// many of each.
 func (r *benchRun) statementPaths(rng *rand.Rand, log *filledLog) []string {
 	paths := make([]string, r.requests)
 	for i := range paths {
@@ -86,9 +86,9 @@ func (r *benchRun) statementPaths(rng *rand.Rand, log *filledLog) []string {
 	return paths
 }
 
-// addReferences lets the routes of statements answer with a number of bytes where a request says how many. The reference
-// stands where the statements do, so that finding it costs as much: behind the same middleware, at the same place of the
-// router, with the same variables.
+// addReferences lets the routes of statements answer with a number of bytes where a request says how many. The
+// reference stands where the statements do, so that finding it costs as much: behind the same middleware, at the same
+// place of the router, with the same variables.
 func addReferences(api *httpapi.API) {
 	// It only fails where the function does.
 	_ = api.Router().Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {

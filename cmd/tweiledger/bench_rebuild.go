@@ -13,8 +13,8 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// measureRebuild measures folding a log into views from nothing, over only reading and decoding it on as many goroutines
-// as the fold decodes on.
+// measureRebuild measures folding a log into views from nothing, over only reading and decoding it on as many
+// goroutines as the fold decodes on.
 func measureRebuild(ctx context.Context, r *benchRun) (f figures, err error) {
 	f.Unit = "1/s"
 	source, err := r.small(ctx)
