@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
+	"github.com/goccy/go-yaml"
 )
 
 // miniature is a scale at which figures mean nothing, and everything is done nevertheless.
@@ -71,6 +75,32 @@ func TestBenchBounds(t *testing.T) {
 		got := b.bound(1)
 		if got.Met = false; got != want[b.key] {
 			t.Errorf("%s: %+v, want %+v", b.key, got, want[b.key])
+		}
+	}
+}
+
+// Every read route that the document has is asked before memory is measured, but for those that read no view.
+func TestBenchAsksEveryReadRoute(t *testing.T) {
+	noView := []string{"/livez", "/readyz", "/metrics", "/openapi.yaml"}
+	text, err := os.ReadFile("../../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]any `yaml:"paths"`
+	}
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	variable := regexp.MustCompile(`\{[^}]*\}`)
+	all := slices.Concat(questions, readModelQuestions)
+	for route, methods := range document.Paths {
+		asked := regexp.MustCompile("^" + variable.ReplaceAllString(route, "[^/]+") + `(\?|$)`)
+		if methods["get"] == nil || slices.Contains(noView, route) {
+			continue
+		}
+		if !slices.ContainsFunc(all, func(q question) bool { return asked.MatchString(q.path) }) {
+			t.Errorf("no question asks %s", route)
 		}
 	}
 }
