@@ -107,6 +107,8 @@ type benchScale struct {
 	ingest int
 	// requests is how many statements a round of reads asks for.
 	requests int
+	// unflushed is how many engagements a process gets before it is killed.
+	unflushed int
 	// hotEntries and quietEntries are the entries of the two posts that statements as of then are asked of, queries how
 	// many of each post's statements a round asks for.
 	hotEntries, quietEntries, queries int
@@ -121,6 +123,7 @@ func scaleOf(events int) benchScale {
 		ingest:   min(events/20, 50_000) / benchBatch * benchBatch,
 		requests: min(events/10, 30_000),
 
+		unflushed:  5_000,
 		hotEntries: min(events/2, 1_000_000), quietEntries: 100, queries: 1_000,
 	}
 }

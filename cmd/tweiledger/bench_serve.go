@@ -187,7 +187,7 @@ func measureStartFlat(ctx context.Context, r *benchRun) (figures, error) {
 func (c *child) load(r *benchRun, seed uint64) error {
 	var body bytes.Buffer
 	skip := r.posts
-	for line := range workload.Generate(workload.Options{Posts: r.posts, Engagements: 5 * benchBatch, Seed: seed}) {
+	for line := range workload.Generate(workload.Options{Posts: r.posts, Engagements: r.unflushed, Seed: seed}) {
 		if skip--; skip < 0 {
 			body.Write(line)
 			body.WriteByte('\n')

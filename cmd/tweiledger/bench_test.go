@@ -23,6 +23,8 @@ var miniature = benchScale{
 	ingest:   benchBatch,
 	requests: 60,
 
+	unflushed: 100,
+
 	hotEntries: 1_000, quietEntries: 20, queries: 50,
 }
 
