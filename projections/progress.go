@@ -43,11 +43,12 @@ func (v *Views) started(head domain.Position) {
 	})
 }
 
-// seen notes how far the log was read.
-func (v *Views) seen(head domain.Position) {
+// seen notes how far the log was read: up to a position, which ends so many events.
+func (v *Views) seen(head domain.Position, events uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.noteHead(head)
+	v.status.Read = max(v.status.Read, events)
 }
 
 func (v *Views) noteHead(head domain.Position) {

@@ -300,7 +300,7 @@ func (r *runner) follow(ctx context.Context, next *uint64, after *domain.Positio
 			*next += uint64(n)
 			events, read = events[n:], true
 		}
-		r.views.seen(*after)
+		r.views.seen(*after, *next)
 	}
 	return read, nil
 }

@@ -17,7 +17,7 @@ type Views struct {
 	mu         sync.Mutex // guards everything below
 	running    bool
 	checkpoint checkpoint // of the last commit
-	status     Status     // but for Size, Position and Waiting
+	status     Status     // but for Size, Position, Waiting and LogAway
 	// goal is the end of the log when the first run started.
 	goal      domain.Position
 	goalKnown bool
@@ -38,6 +38,9 @@ type Status struct {
 	Position domain.Position
 	// Head is the position of the last event that was seen in the log.
 	Head domain.Position
+	// Read is the number of events that were read from the log, Size of them folded. While much is unfolded the log has
+	// more: it is read only a little ahead.
+	Read uint64
 	// CaughtUp says that the views went at least as far as the log did when Run started.
 	CaughtUp bool
 	// Rebuilt says why older views were thrown away at Open, "" where they were not.
@@ -45,6 +48,8 @@ type Status struct {
 	// Waiting says what keeps the fold from going on for now, nil for nothing: the log is away, or there is no space. It
 	// is tried again.
 	Waiting error
+	// LogAway is the part of Waiting that says why the log cannot be read.
+	LogAway error
 	// Err says why the fold has stopped for good: with a *FoldError, an event that cannot be folded.
 	Err error
 }
@@ -100,7 +105,8 @@ func (v *Views) Status() Status {
 	defer v.mu.Unlock()
 	s := v.status
 	s.Size, s.Position = v.checkpoint.size, v.checkpoint.position
-	s.Waiting = errors.Join(v.storeAway, v.logAway)
+	s.Read = max(s.Read, s.Size)
+	s.Waiting, s.LogAway = errors.Join(v.storeAway, v.logAway), v.logAway
 	return s
 }
 

@@ -236,7 +236,7 @@ func TestWait(t *testing.T) {
 		s.Close()
 	}
 	status := views.Status()
-	if !status.CaughtUp || status.Position != status.Head || status.Size != uint64(w.log.Len()) || status.Err != nil || status.Waiting != nil {
+	if !status.CaughtUp || status.Position != status.Head || status.Read != status.Size || status.Size != uint64(w.log.Len()) || status.Err != nil || status.Waiting != nil {
 		t.Errorf("status %+v", status)
 	}
 	if err := views.Run(t.Context()); err == nil {
@@ -289,7 +289,7 @@ func TestPause(t *testing.T) {
 	<-tried
 	<-tried // the first refusal was noted before the second try
 	status := views.Status()
-	if !errors.Is(status.Waiting, projections.ErrPaused) || status.Err != nil || status.Size != size {
+	if !errors.Is(status.Waiting, projections.ErrPaused) || status.Err != nil || status.Size != size || status.Read != size+1 || status.LogAway != nil {
 		t.Errorf("paused: %+v", status)
 	}
 	s := views.Snapshot()
