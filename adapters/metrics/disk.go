@@ -1,0 +1,32 @@
+package metrics
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Disk is what is asked about where the ledger is kept. All sizes are in bytes.
+type Disk struct {
+	// Free is what is left of the file system, MinFree what has to stay free for anything to be written.
+	Free    func() (uint64, error)
+	MinFree uint64
+	// Log and Views are the sizes of the files of the log and of the views.
+	Log, Views func() (uint64, error)
+}
+
+// RegisterDisk adds to reg what is used and what is left.
+func RegisterDisk(reg prometheus.Registerer, d Disk) {
+	bytes := func(ask func(Disk) (uint64, error)) func(Disk) (float64, error) {
+		return func(d Disk) (float64, error) {
+			n, err := ask(d)
+			return float64(n), err
+		}
+	}
+	registerReadings(reg, func(context.Context) Disk { return d }, []measure[Disk]{
+		{"disk_free_bytes", "Bytes left on the file system of the ledger's folder.", bytes(func(d Disk) (uint64, error) { return d.Free() })},
+		{"disk_min_free_bytes", "Free bytes under which nothing is written.", bytes(func(d Disk) (uint64, error) { return d.MinFree, nil })},
+		{"log_bytes", "Bytes of the log's files.", bytes(func(d Disk) (uint64, error) { return d.Log() })},
+		{"views_bytes", "Bytes of the views' files.", bytes(func(d Disk) (uint64, error) { return d.Views() })},
+	})
+}

@@ -1,0 +1,81 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// Views is what is asked about the log and the views that follow it.
+type Views struct {
+	Views *projections.Views
+	// LogSize tells how many events the log has. Nil for a log that cannot tell: then those count that were read from it.
+	LogSize func(context.Context) (uint64, error)
+	Clock   func() time.Time
+}
+
+// RegisterViews adds to reg how far the views have followed the log.
+func RegisterViews(reg prometheus.Registerer, v Views) { registerReadings(reg, v.read, viewMeasures) }
+
+// viewsReading is the views and the log at one moment.
+type viewsReading struct {
+	projections.Status
+	// size is the log's, unfolded the rest of it behind the views.
+	size, unfolded uint64
+	// age is how long ago the last event folded was recorded, where any is unfolded.
+	age    time.Duration
+	ageErr error
+}
+
+func (v Views) read(ctx context.Context) (r viewsReading) {
+	r.Status = v.Views.Status()
+	r.size = r.Read
+	if v.LogSize != nil {
+		// Of a log that is away the events that were read are known.
+		if size, err := v.LogSize(ctx); err == nil {
+			r.size = max(size, r.size)
+		}
+	}
+	r.unfolded = r.size - r.Size
+	if r.unfolded > 0 {
+		r.age, r.ageErr = v.age()
+	}
+	return r
+}
+
+// age returns how long ago the last event folded was recorded; 0 where none was folded.
+func (v Views) age() (age time.Duration, err error) {
+	s := v.Views.Snapshot()
+	defer func() { err = errors.Join(err, s.Close()) }()
+	// Every event touches the platform's statement.
+	platform, err := s.Statement(domain.Scope{})
+	if err != nil || platform.RecordedThrough.IsZero() {
+		return 0, err
+	}
+	// Clocks of several machines may differ.
+	return max(0, v.Clock().Sub(platform.RecordedThrough)), nil
+}
+
+var viewMeasures = []measure[viewsReading]{
+	{"log_events", "Events in the log: its size.",
+		sure(func(r viewsReading) float64 { return float64(r.size) })},
+	{"fold_events", "Events folded into the views: their size.",
+		sure(func(r viewsReading) float64 { return float64(r.Size) })},
+	{"fold_lag_events", "Events in the log that are not folded.",
+		sure(func(r viewsReading) float64 { return float64(r.unfolded) })},
+	{"fold_lag_seconds", "Time since the last event folded was recorded, where one behind it is not folded, else 0.",
+		func(r viewsReading) (float64, error) { return r.age.Seconds(), r.ageErr }},
+	{"fold_stopped", "1 where the fold has stopped for good, as at an event that cannot be folded, else 0.",
+		sure(func(r viewsReading) float64 { return truth(r.Err != nil) })},
+	{"fold_waiting", "1 where the fold waits for space or for the log, else 0.",
+		sure(func(r viewsReading) float64 { return truth(r.Waiting != nil) })},
+	{"views_caught_up", "1 where the views have gone as far as the log did when they were opened, else 0.",
+		sure(func(r viewsReading) float64 { return truth(r.CaughtUp) })},
+	{"views_rebuilding", "1 while the views are built anew from the whole log, else 0.",
+		sure(func(r viewsReading) float64 { return truth(r.Rebuilt != "" && !r.CaughtUp) })},
+}
