@@ -3,8 +3,11 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -16,19 +19,37 @@ import (
 // Config is what an API serves.
 type Config struct {
 	// Ledger takes engagements. It must have been started.
-	Ledger *domain.Ledger
+	Ledger Ledger
 	// Views answer reads. Somebody else runs them.
 	Views *projections.Views
 	// Log is the log that the ledger appends to and the views follow.
 	Log domain.EventLog
 	// Writable says why the log takes no appends now, nil if it does. Nil for a log that cannot tell.
 	Writable func() error
+	// LogSize tells how many events the log has. Nil for a log that cannot tell without being read.
+	LogSize func(context.Context) (uint64, error)
+	// Metrics serves GET /metrics. Nil for none.
+	Metrics http.Handler
+	// Observe is told of each request when it has ended, by many goroutines: its method, the template of the route that
+	// served it, "" for none, and the status of its answer, 0 where it was cut off before that began. Nil for nobody.
+	Observe func(method, route string, status int, elapsed time.Duration)
 	// LoopbackOnly refuses requests whose Host is no loopback name: for a service that listens on a loopback address and
 	// asks nobody who they are, so that no foreign page reaches it by a rebound name.
 	LoopbackOnly bool
 	// Logger is told of requests that failed by the service's fault; nil for slog.Default.
 	Logger *slog.Logger
 }
+
+// Ledger is who decides and records: *domain.Ledger, which says what the methods do, or what wraps it.
+type Ledger interface {
+	Record(ctx context.Context, engagements []domain.Received) []domain.Outcome
+	PublishTariff(ctx context.Context, t domain.Tariff, by string) domain.Outcome
+	Reverse(ctx context.Context, event domain.EventID, note, by string) domain.Outcome
+	Reinstate(ctx context.Context, reversal domain.EventID, note, by string) domain.Outcome
+	Ready(ctx context.Context) error
+}
+
+var _ Ledger = (*domain.Ledger)(nil)
 
 // API is the HTTP API, an http.Handler. It is safe for any number of goroutines.
 type API struct {
@@ -41,6 +62,8 @@ type API struct {
 	drain    context.CancelFunc
 	// running is held for reading by each request, and by Serve for good once it has ended.
 	running sync.RWMutex
+	// inFlight is how many requests are being served.
+	inFlight atomic.Int64
 }
 
 // Limits of how long a request waits for the views.
@@ -74,6 +97,7 @@ var routes = []struct {
 	{http.MethodPost, "/v1/reinstatements", (*API).postReinstatement},
 	{http.MethodGet, "/livez", (*API).getLiveness},
 	{http.MethodGet, "/readyz", (*API).getReadiness},
+	{http.MethodGet, "/metrics", (*API).getMetrics},
 	{http.MethodGet, "/openapi.yaml", (*API).getOpenAPI},
 }
 
@@ -84,6 +108,9 @@ func New(cfg Config) *API {
 	}
 	if cfg.Writable == nil {
 		cfg.Writable = func() error { return nil }
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, string, int, time.Duration) {}
 	}
 	a := &API{Config: cfg, router: mux.NewRouter(), patience: maxWait, operatorPatience: maxOperatorWait}
 	a.draining, a.drain = context.WithCancel(context.Background())
@@ -96,6 +123,7 @@ func New(cfg Config) *API {
 		}
 		a.router.HandleFunc(route.path, a.answering(route.handler)).Methods(methods...)
 	}
+	a.router.Use(noteRoute)
 	a.router.NotFoundHandler = a.answering((*API).notFound)
 	a.router.MethodNotAllowedHandler = a.answering((*API).otherMethod)
 	return a
@@ -104,6 +132,18 @@ func New(cfg Config) *API {
 // Router returns the router, for routes that others add before the API serves. Their requests pass what the API's own
 // pass: who may ask, and the answer to a panic.
 func (a *API) Router() *mux.Router { return a.router }
+
+// Routes returns the templates of the API's own routes, as Config.Observe is told them, each once.
+func Routes() []string {
+	templates := map[string]bool{}
+	for _, route := range routes {
+		templates[route.path] = true
+	}
+	return slices.Sorted(maps.Keys(templates))
+}
+
+// InFlight returns how many requests are being served now.
+func (a *API) InFlight() int64 { return a.inFlight.Load() }
 
 // answering makes an http.HandlerFunc of a handler.
 func (a *API) answering(h handler) http.HandlerFunc {

@@ -74,6 +74,8 @@ func askEveryRoute(t *testing.T, w *world) {
 	w.get("/livez").want(t, 200)
 	w.get("/readyz").want(t, 200, `"ready":true`)
 	w.get("/readyz?for=write").want(t, 200)
+	w.get("/metrics").want(t, 200, "\ntweiledger_build_info{")
+	w.do("HEAD", "/metrics", "", "").want(t, 200)
 
 	for _, path := range []string{"/v1/posts/p9", "/v1/posts/p9/pnl", "/v1/statements?post=p1&post=p9", "/v1/events/" + domain.EventID{}.String(),
 		"/v1/events?source=a&id=b", "/v1/tariffs/2"} {
@@ -125,7 +127,7 @@ func joined(lines [][]byte, separator string) (text []byte) {
 
 // refusesChanges changes an answer in every place that has an object, and wants the document to refuse each change.
 func refusesChanges(t *testing.T, x *exchange) {
-	switch x.answer.header.Get("Content-Type") {
+	switch media, _, _ := strings.Cut(x.answer.header.Get("Content-Type"), ";"); media {
 	case mediaLines:
 		// One line stands for all; TestGoldenEventsConform has a line of each type.
 		line, _, _ := bytes.Cut(x.answer.body, []byte("\n"))
@@ -136,6 +138,10 @@ func refusesChanges(t *testing.T, x *exchange) {
 		}
 		if x.validate(bytes.TrimPrefix(x.answer.body, []byte("openapi: 3.1.0\n"))) == nil {
 			t.Error("a document without its version is taken")
+		}
+	case "text/plain":
+		if x.validate(append([]byte("{}\n"), x.answer.body...)) == nil {
+			t.Error("metrics with a line more are taken")
 		}
 	default:
 		refusesJSONChanges(t, x.answer.body, x.answer.status, x.validate)

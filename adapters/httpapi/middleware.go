@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 )
@@ -16,21 +17,30 @@ import (
 type response struct {
 	http.ResponseWriter
 	begun bool
+	// status is the answer's, 0 before it has begun; route the template of the route that gives it, "" for none.
+	status int
+	route  string
+}
+
+func (w *response) begin(status int) {
+	if !w.begun {
+		w.begun, w.status = true, status
+	}
 }
 
 func (w *response) WriteHeader(status int) {
-	w.begun = true
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *response) Write(b []byte) (int, error) {
-	w.begun = true
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(b)
 }
 
 // FlushError begins the answer too.
 func (w *response) FlushError() error {
-	w.begun = true
+	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -52,6 +62,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer a.running.RUnlock()
 	res := &response{ResponseWriter: w}
+	a.inFlight.Add(1)
+	began := time.Now()
+	defer func() {
+		a.Observe(r.Method, res.route, res.status, time.Since(began))
+		a.inFlight.Add(-1)
+	}()
 	defer a.recover(res, r)
 	h := w.Header()
 	h["X-Content-Type-Options"] = noSniff
@@ -64,6 +80,17 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.router.ServeHTTP(res, r)
+}
+
+// noteRoute has an answer know its route.
+func noteRoute(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if res, ok := w.(*response); ok {
+			// A route without a template is none of ours.
+			res.route, _ = mux.CurrentRoute(r).GetPathTemplate()
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // recover answers a panic of a handler with 500, or cuts an answer that has begun.

@@ -2,12 +2,15 @@ package httpapi
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/tweiledger/tweiledger/docs"
+	"github.com/tweiledger/tweiledger/projections"
 )
 
 // readinessPatience is how long a log may take to answer before it counts as away.
@@ -48,7 +51,7 @@ func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
 	}
 	var reasons []unreadiness
 	if asked != purposeWrite {
-		reasons = a.unreadyForReads(reasons)
+		reasons = a.unreadyForReads(r.Context(), reasons)
 	}
 	if asked != purposeRead {
 		reasons = a.unreadyForWrites(r, reasons)
@@ -64,28 +67,46 @@ func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
 
 // unreadyForReads adds what keeps the views from being current. A fold that waits for space does not: reads go on as of
 // where it paused.
-func (a *API) unreadyForReads(reasons []unreadiness) []unreadiness {
+func (a *API) unreadyForReads(ctx context.Context, reasons []unreadiness) []unreadiness {
 	status := a.Views.Status()
-	if status.Err != nil {
-		reasons = append(reasons, unreadiness{purposeRead, "the fold has stopped: " + status.Err.Error()})
+	folded := a.folded(ctx, &status)
+	switch {
+	case status.Err != nil:
+		reasons = append(reasons, unreadiness{purposeRead, "the fold has stopped, with " + folded + ": " + status.Err.Error()})
+	case !status.CaughtUp && status.Rebuilt != "":
+		reasons = append(reasons, unreadiness{purposeRead, "the views are being rebuilt, with " + folded + ": " + status.Rebuilt})
+	case !status.CaughtUp:
+		reasons = append(reasons, unreadiness{purposeRead, "the views have not caught up, with " + folded})
 	}
-	if !status.CaughtUp {
-		detail := "the views have folded " + strconv.FormatUint(status.Size, 10) + " events so far and have not caught up"
-		if status.Waiting != nil {
-			detail += ": " + status.Waiting.Error()
-		}
-		reasons = append(reasons, unreadiness{purposeRead, detail})
+	if status.LogAway != nil {
+		reasons = append(reasons, unreadiness{purposeRead, "the log cannot be read: " + status.LogAway.Error()})
+	}
+	if !status.CaughtUp && errors.Is(status.Waiting, projections.ErrPaused) {
+		reasons = append(reasons, unreadiness{purposeRead, "the fold waits for space: " + status.Waiting.Error()})
 	}
 	return reasons
+}
+
+// folded says how many events are folded, and of how many where that can be told.
+func (a *API) folded(ctx context.Context, status *projections.Status) string {
+	if a.LogSize != nil {
+		ctx, cancel := context.WithTimeout(ctx, readinessPatience)
+		defer cancel()
+		if size, err := a.LogSize(ctx); err == nil {
+			return fmt.Sprintf("%d of %d events folded", status.Size, max(size, status.Size))
+		}
+	}
+	return fmt.Sprintf("%d events folded", status.Size)
 }
 
 func (a *API) unreadyForWrites(r *http.Request, reasons []unreadiness) []unreadiness {
 	ctx, cancel := context.WithTimeout(r.Context(), readinessPatience)
 	defer cancel()
-	for _, err := range []error{a.Writable(), a.Ledger.Ready(ctx)} {
-		if err != nil {
-			reasons = append(reasons, unreadiness{purposeWrite, err.Error()})
-		}
+	if err := a.Writable(); err != nil {
+		reasons = append(reasons, unreadiness{purposeWrite, err.Error()})
+	}
+	if err := a.Ledger.Ready(ctx); err != nil {
+		reasons = append(reasons, unreadiness{purposeWrite, "nothing can be priced: " + err.Error()})
 	}
 	if a.draining.Err() != nil {
 		reasons = append(reasons, unreadiness{purposeWrite, errDraining.detail})
@@ -105,6 +126,19 @@ func appendReadiness(dst []byte, reasons []unreadiness) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, `]}`...)
+}
+
+// getMetrics serves GET /metrics.
+func (a *API) getMetrics(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	if a.Metrics == nil {
+		return problemf(codeNotFound, "", "the service has no metrics")
+	}
+	w.Header()["Cache-Control"] = noStore
+	a.Metrics.ServeHTTP(w, r)
+	return nil
 }
 
 // writeNow writes JSON that is true now and not kept.

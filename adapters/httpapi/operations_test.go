@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -26,22 +25,6 @@ func (l *brokenLog) Read(ctx context.Context, after domain.Position) iter.Seq2[[
 		}
 		yield(nil, domain.ErrCorrupt)
 	}
-}
-
-func TestReadiness(t *testing.T) {
-	var away error
-	w := openWorld(t, func(c *Config) { c.Writable = func() error { return away } })
-	w.publish("p1")
-	w.get("/readyz").want(t, 200, `{"ready":true,"reasons":[]}`)
-	w.get("/readyz?for=read").want(t, 200)
-	away = errors.New("211 MiB are free")
-	a := w.get("/readyz").want(t, 503, `"ready":false`, `{"purpose":"write","detail":"211 MiB are free"}`)
-	if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("headers %v", a.header)
-	}
-	w.get("/readyz?for=write").want(t, 503)
-	w.get("/readyz?for=read").want(t, 200)
-	w.get("/livez").want(t, 200)
 }
 
 // TestLoopbackOnly: only a Host that names this machine is answered.

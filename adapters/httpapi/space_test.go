@@ -78,7 +78,7 @@ func TestSpaceLostAndRegained(t *testing.T) {
 
 	disk.free.Store(0)
 	w.post(liked("e-1", "p1", "u2")).want(t, 503, `"outcome":"failed"`)
-	w.get("/readyz?for=write").want(t, 503, `"purpose":"write"`)
+	w.get("/readyz?for=write").want(t, 503, `"purpose":"write"`, "log has 0 bytes free, fewer than the 1 that must stay free")
 	w.get("/readyz?for=read").want(t, 200)
 	w.get("/v1/posts/p1/pnl").want(t, 200, `"likes":0`)
 	w.get("/v1/log").want(t, 200, `"PostPublished"`)

@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/tweiledger/tweiledger/adapters/logtest"
+	"github.com/tweiledger/tweiledger/adapters/metrics"
 	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -68,6 +70,9 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 	}
 	w.runViews()
 	cfg := Config{Ledger: w.ledger, Views: w.views, Log: w.log, Logger: slog.New(slog.NewTextHandler(w.logged, nil))}
+	reg := prometheus.NewRegistry()
+	metrics.RegisterProcess(reg, "v0", "0")
+	cfg.Metrics = metrics.Handler(reg, cfg.Logger)
 	for _, c := range change {
 		c(&cfg)
 	}

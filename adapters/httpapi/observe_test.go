@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// observed is one call of Config.Observe.
+type observed struct {
+	method, route string
+	status        int
+}
+
+// TestObserve: who watches is told of each request once, by the route's template and not by what the client sent.
+func TestObserve(t *testing.T) {
+	calls := make(chan observed, 2)
+	w := openWorld(t, func(c *Config) {
+		c.Log = &brokenLog{c.Log}
+		c.Observe = func(method, route string, status int, elapsed time.Duration) {
+			if elapsed < 0 {
+				t.Errorf("it took %v", elapsed)
+			}
+			calls <- observed{method, route, status}
+		}
+	})
+	w.api.Router().HandleFunc("/page/{page}", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(rw, w.api.InFlight())
+	})
+	w.api.Router().HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("a broken invariant") })
+	w.api.Router().HandleFunc("/gone", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	for _, row := range []struct {
+		method, path, body string
+		want               observed
+	}{
+		{"POST", "/v1/events", event("post.published", "p", `{"post_id":"p1","account_id":"u1","title":"T","time_to_read_seconds":60}`),
+			observed{"POST", "/v1/events", 201}},
+		{"POST", "/v1/events", "{}", observed{"POST", "/v1/events", 422}},
+		{"GET", "/v1/posts/p9/pnl", "", observed{"GET", "/v1/posts/{post}/pnl", 404}},
+		{"GET", "/v1/posts/p1/pnl?no=such", "", observed{"GET", "/v1/posts/{post}/pnl", 400}},
+		{"GET", "/v1/accounts/a%2Fb/pnl", "", observed{"GET", "/v1/accounts/{account}/pnl", 400}},
+		{"HEAD", "/livez", "", observed{"HEAD", "/livez", 200}},
+		{"GET", "/no/such/path", "", observed{"GET", "", 404}},
+		{"DELETE", "/v1/pnl", "", observed{"DELETE", "", 405}},
+		{"OPTIONS", "/v1/pnl", "", observed{"OPTIONS", "", 204}},
+		{"BREW", "/v1/pnl", "", observed{"BREW", "", 405}},
+		{"GET", "/page/1", "", observed{"GET", "/page/{page}", 200}},
+		{"GET", "/panic", "", observed{"GET", "/panic", 500}},
+		{"GET", "/gone", "", observed{"GET", "/gone", 0}},
+		{"GET", "/v1/log", "", observed{"GET", "/v1/log", 200}}, // and then cut off
+	} {
+		r, err := http.NewRequest(row.method, w.server.URL+row.path, strings.NewReader(row.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", mediaStructured)
+		r.Close = true // a client sends again what was cut off on a connection that it had used before
+		res, err := w.server.Client().Do(r)
+		if err == nil {
+			text, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if row.path == "/page/1" && string(text) != "1" {
+				t.Errorf("%s requests are being served", text)
+			}
+		}
+		if got := <-calls; got != row.want {
+			t.Errorf("%s %s: %v, want %v", row.method, row.path, got, row.want)
+		}
+	}
+	w.server.Close() // waits for the handlers
+	if n := w.api.InFlight(); n != 0 {
+		t.Errorf("%d requests are being served", n)
+	}
+}
+
+// TestRoutesAreTemplates: what Observe may be told is known beforehand.
+func TestRoutesAreTemplates(t *testing.T) {
+	got := Routes()
+	for _, route := range routes {
+		if !slices.Contains(got, route.path) {
+			t.Errorf("%s is missing", route.path)
+		}
+	}
+	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestMetricsRoute serves what it is given, fresh each time; nothing where it is given nothing.
+func TestMetricsRoute(t *testing.T) {
+	w := openWorld(t)
+	a := w.get("/metrics").want(t, 200, "go_goroutines")
+	if a.header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+		t.Errorf("headers %v", a.header)
+	}
+	w.get("/metrics?name=x", malformed).want(t, 400)
+	w = openWorld(t, func(c *Config) { c.Metrics = nil })
+	w.get("/metrics").want(t, 404, `"code":"not_found"`)
+}
