@@ -50,7 +50,7 @@ func NewLedger(reg prometheus.Registerer, ledger *domain.Ledger) *Ledger {
 	for _, code := range domain.Codes {
 		l.rejected[code] = outcomes.WithLabelValues(string(domain.Rejected), string(code))
 	}
-	events := counters(reg, "recorded_events_total", "Events that outcomes tell were recorded, by type.", "type")
+	events := counters(reg, "recorded_events_total", "Events that this process was told to have recorded, by type.", "type")
 	l.events = make([]prometheus.Counter, domain.PostPublished)
 	for t := domain.PostPublished; t.Valid(); t++ {
 		l.events = append(l.events, events.WithLabelValues(t.String()))

@@ -35,7 +35,7 @@ func NewLog(reg prometheus.Registerer, log domain.EventLog) *Log {
 		duration: histogram(reg, "append_duration_seconds",
 			"Time until the log answered the appends of one call, which are durable then.", secondsBuckets),
 		events: counter(reg, "appended_events_total", "Events that the log answered to be durable."),
-		bytes:  counter(reg, "appended_bytes_total", "Length of the lines of these events."),
+		bytes:  counter(reg, "appended_bytes_total", "Bytes of the lines of events that the log answered to be durable."),
 		errors: countErrors(reg, "append_errors_total",
 			"Appends that the log refused, by kind; most lost a race and are decided again.", appendErrors),
 	}

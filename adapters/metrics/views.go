@@ -74,7 +74,7 @@ var viewMeasures = []measure[viewsReading]{
 		sure(func(r viewsReading) float64 { return truth(r.Err != nil) })},
 	{"fold_waiting", "1 where the fold waits for space or for the log, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.Waiting != nil) })},
-	{"views_caught_up", "1 where the views have gone as far as the log did when they were opened, else 0.",
+	{"views_caught_up", "1 where the views have gone as far as the log did when the fold began, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.CaughtUp) })},
 	{"views_rebuilding", "1 while the views are built anew from the whole log, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.Rebuilt != "" && !r.CaughtUp) })},

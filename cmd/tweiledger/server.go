@@ -20,9 +20,7 @@ type server struct {
 
 // startServer serves on a listener until stop is called. extend, where it is not nil, changes the API before that.
 func startServer(s *service, listener net.Listener, extend func(*httpapi.API)) *server {
-	api := httpapi.New(httpapi.Config{
-		Ledger: s.ledger, Views: s.views, Log: s.log, Writable: s.log.Writable, LoopbackOnly: true,
-	})
+	api := s.newAPI(httpapi.Config{LoopbackOnly: true})
 	if extend != nil {
 		extend(api)
 	}

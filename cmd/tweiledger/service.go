@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tweiledger/tweiledger/adapters/metrics"
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
 	"github.com/tweiledger/tweiledger/domain"
@@ -21,6 +24,11 @@ type service struct {
 	views  *projections.Views
 	ledger *domain.Ledger
 
+	dir     string
+	minFree byteSize
+	// metrics are those of everything in it.
+	metrics *prometheus.Registry
+
 	// stopFolding ends the fold, which goes on in folding.
 	stopFolding context.CancelFunc
 	folding     sync.WaitGroup
@@ -32,7 +40,7 @@ func openService(ctx context.Context, dir string, minFree byteSize) (s *service,
 	if err := checkFolder(dir, false); err != nil {
 		return nil, err
 	}
-	s = new(service)
+	s = &service{dir: dir, minFree: minFree, metrics: prometheus.NewRegistry()}
 	var opened []func() error
 	defer func() {
 		for i := len(opened); err != nil && i > 0; i-- {
@@ -47,10 +55,12 @@ func openService(ctx context.Context, dir string, minFree byteSize) (s *service,
 		return nil, err
 	}
 	opened = append(opened, s.store.Close)
-	if s.views, err = projections.Open(ctx, s.store, s.log); err != nil {
+	if s.views, err = projections.Open(ctx, metrics.NewStore(s.metrics, s.store), s.log); err != nil {
 		return nil, err
 	}
-	s.ledger = domain.NewLedger(domain.Config{Log: s.log, Clock: time.Now, Messages: s.log, Events: s.views})
+	s.ledger = domain.NewLedger(domain.Config{
+		Log: metrics.NewLog(s.metrics, s.log), Clock: time.Now, Messages: s.log, Events: s.views,
+	})
 	s.fold()
 	return s, nil
 }

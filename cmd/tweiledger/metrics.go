@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/tweiledger/tweiledger/adapters/httpapi"
+	"github.com/tweiledger/tweiledger/adapters/metrics"
+)
+
+// newAPI returns the service's API with metrics of everything, to be called once.
+func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
+	requests := metrics.NewRequests(s.metrics, httpapi.Routes())
+	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
+	cfg.Views, cfg.Log, cfg.Writable, cfg.LogSize = s.views, s.log, s.log.Writable, s.logSize
+	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
+	api := httpapi.New(cfg)
+	metrics.RegisterInFlight(s.metrics, api.InFlight)
+	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: s.logSize, Clock: time.Now})
+	metrics.RegisterTariffs(s.metrics, s.ledger, time.Now)
+	metrics.RegisterDisk(s.metrics, metrics.Disk{
+		Free:    func() (uint64, error) { return freeBytes(s.dir) },
+		MinFree: uint64(s.minFree),
+		Log:     func() (uint64, error) { return filesBytes(logFolder(s.dir)) },
+		Views:   func() (uint64, error) { return filesBytes(viewsFolder(s.dir)) },
+	})
+	version, commit := build()
+	metrics.RegisterProcess(s.metrics, version, commit)
+	return api
+}
+
+// logSize returns how many events the log has. In the embedded log a position is an index.
+func (s *service) logSize(ctx context.Context) (uint64, error) {
+	head, err := s.log.Head(ctx)
+	if err != nil || head.IsStart() {
+		return 0, err
+	}
+	last, _ := head.Numbers()
+	return last + 1, nil
+}
+
+// freeBytes returns what is left of the file system of a folder, as log and views measure it.
+func freeBytes(dir string) (uint64, error) {
+	usage, err := vfs.Default.GetDiskUsage(dir)
+	return usage.AvailBytes, err
+}
+
+// filesBytes returns the size of all files in a folder. Files come and go meanwhile.
+func filesBytes(dir string) (size uint64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = entry.Info(); err == nil {
+				size += uint64(info.Size())
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return size, err
+}
