@@ -53,7 +53,7 @@ func (v Views) age() (age time.Duration, err error) {
 	s := v.Views.Snapshot()
 	defer func() { err = errors.Join(err, s.Close()) }()
 	// Every event touches the platform's statement.
-	platform, err := s.Statement(domain.Scope{})
+	platform, err := s.Statement(domain.Scope{}, projections.AsOf{})
 	if err != nil || platform.RecordedThrough.IsZero() {
 		return 0, err
 	}

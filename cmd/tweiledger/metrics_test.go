@@ -41,7 +41,7 @@ func startMeasured(t testing.TB) *measured {
 	if err != nil {
 		t.Fatal(errors.Join(err, s.Close()))
 	}
-	m := &measured{t, s, startServer(s, listener)}
+	m := &measured{t, s, startServer(s, listener, nil)}
 	t.Cleanup(func() {
 		if err := errors.Join(m.server.Close(), m.service.Close()); err != nil {
 			t.Error(err)
