@@ -30,14 +30,21 @@ type Config struct {
 	LogSize func(context.Context) (uint64, error)
 	// Metrics serves GET /metrics. Nil for none.
 	Metrics http.Handler
-	// Observe is told of each request when it has ended, by many goroutines: its method, the template of the route that
-	// served it, "" for none, and the status of its answer, 0 where it was cut off before that began. Nil for nobody.
-	Observe func(method, route string, status int, elapsed time.Duration)
 	// LoopbackOnly refuses requests whose Host is no loopback name: for a service that listens on a loopback address and
 	// asks nobody who they are, so that no foreign page reaches it by a rebound name.
 	LoopbackOnly bool
-	// Logger is told of requests that failed by the service's fault; nil for slog.Default.
+	// Tokens say who may; nil lets everybody do everything. Somebody else watches the file.
+	Tokens *Tokens
+	// Certificate makes Serve speak TLS; nil for none. Somebody else watches its files.
+	Certificate *Certificate
+	// MaxConnections is how many connections Serve has open at a time, others wait; 0 for no bound.
+	MaxConnections int
+	// Logger is told of each request, and why one failed by the service's fault; nil for slog.Default.
 	Logger *slog.Logger
+	// Observe is told of each request when it has ended, by many goroutines: its method, the template of the route that
+	// served it, each "other" where it is none that the routes have, and the status of its answer, 499 where it was cut off
+	// before that began. Nil for nobody.
+	Observe func(method, route string, status int, elapsed time.Duration)
 }
 
 // Ledger is who decides and records: *domain.Ledger, which says what the methods do, or what wraps it.
@@ -55,6 +62,14 @@ var _ Ledger = (*domain.Ledger)(nil)
 type API struct {
 	Config
 	router *mux.Router
+	// known are the routes of the table.
+	known map[*mux.Route]*route
+	// streams are those that are open, places what expensive requests take.
+	streams streamCounts
+	places  chan struct{}
+	// maxStreams bounds the streams of a token, busyPatience the wait for a place.
+	maxStreams   int
+	busyPatience time.Duration
 	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
 	patience, operatorPatience time.Duration
 	// draining ends when Drain is called.
@@ -75,30 +90,35 @@ const (
 // handler serves a route. Its error is answered by API.fail.
 type handler func(a *API, w http.ResponseWriter, r *http.Request) error
 
+// route is a row of the table of routes. A row states every column: one that does not say who may does not compile.
+type route struct {
+	method, path string
+	access       access
+	cost         cost
+	handler      handler
+}
+
 // routes are all routes, in the order in which a request is compared with them: the busiest first. A route for GET is
 // one for HEAD.
-var routes = []struct {
-	method, path string
-	handler      handler
-}{
-	{http.MethodPost, "/v1/events", (*API).postEvents},
-	{http.MethodGet, "/v1/posts/{post}/pnl", (*API).getPostStatement},
-	{http.MethodGet, "/v1/posts/{post}", (*API).getPost},
-	{http.MethodGet, "/v1/statements", (*API).getStatements},
-	{http.MethodGet, "/v1/accounts/{account}/pnl", (*API).getAccountStatement},
-	{http.MethodGet, "/v1/pnl", (*API).getPlatformStatement},
-	{http.MethodGet, "/v1/events", (*API).findMessage},
-	{http.MethodGet, "/v1/events/{event}", (*API).getEvent},
-	{http.MethodGet, "/v1/log", (*API).getLog},
-	{http.MethodGet, "/v1/tariffs", (*API).getTariffs},
-	{http.MethodPost, "/v1/tariffs", (*API).postTariff},
-	{http.MethodGet, "/v1/tariffs/{version}", (*API).getTariff},
-	{http.MethodPost, "/v1/reversals", (*API).postReversal},
-	{http.MethodPost, "/v1/reinstatements", (*API).postReinstatement},
-	{http.MethodGet, "/livez", (*API).getLiveness},
-	{http.MethodGet, "/readyz", (*API).getReadiness},
-	{http.MethodGet, "/metrics", (*API).getMetrics},
-	{http.MethodGet, "/openapi.yaml", (*API).getOpenAPI},
+var routes = []route{
+	{http.MethodPost, "/v1/events", accessWrite, cheap, (*API).postEvents},
+	{http.MethodGet, "/v1/posts/{post}/pnl", accessStatement, cheap, (*API).getPostStatement},
+	{http.MethodGet, "/v1/posts/{post}", accessPublic, cheap, (*API).getPost},
+	{http.MethodGet, "/v1/statements", accessPublic, expensive, (*API).getStatements},
+	{http.MethodGet, "/v1/accounts/{account}/pnl", accessAccount, cheap, (*API).getAccountStatement},
+	{http.MethodGet, "/v1/pnl", accessRead, cheap, (*API).getPlatformStatement},
+	{http.MethodGet, "/v1/events", accessRead, cheap, (*API).findMessage},
+	{http.MethodGet, "/v1/events/{event}", accessRead, cheap, (*API).getEvent},
+	{http.MethodGet, "/v1/log", accessLog, cheap, (*API).getLog},
+	{http.MethodGet, "/v1/tariffs", accessRead, cheap, (*API).getTariffs},
+	{http.MethodPost, "/v1/tariffs", accessOperate, cheap, (*API).postTariff},
+	{http.MethodGet, "/v1/tariffs/{version}", accessRead, cheap, (*API).getTariff},
+	{http.MethodPost, "/v1/reversals", accessOperate, cheap, (*API).postReversal},
+	{http.MethodPost, "/v1/reinstatements", accessOperate, cheap, (*API).postReinstatement},
+	{http.MethodGet, "/livez", accessOpen, cheap, (*API).getLiveness},
+	{http.MethodGet, "/readyz", accessOpen, cheap, (*API).getReadiness},
+	{http.MethodGet, "/metrics", accessRead, cheap, (*API).getMetrics},
+	{http.MethodGet, "/openapi.yaml", accessOpen, cheap, (*API).getOpenAPI},
 }
 
 // New returns the API of a ledger.
@@ -109,28 +129,29 @@ func New(cfg Config) *API {
 	if cfg.Writable == nil {
 		cfg.Writable = func() error { return nil }
 	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, string, int, time.Duration) {}
+	a := &API{
+		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, places: make(chan struct{}, maxExpensive),
+		maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
 	}
-	a := &API{Config: cfg, router: mux.NewRouter(), patience: maxWait, operatorPatience: maxOperatorWait}
 	a.draining, a.drain = context.WithCancel(context.Background())
 	// An identifier may be percent-encoded; a slash in one must not become the path's own. Nothing is redirected.
 	a.router.UseEncodedPath().SkipClean(true)
-	for _, route := range routes {
+	a.router.Use(a.guarding)
+	for i := range routes {
+		route := &routes[i]
 		methods := []string{route.method}
 		if route.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		a.router.HandleFunc(route.path, a.answering(route.handler)).Methods(methods...)
+		a.known[a.router.HandleFunc(route.path, a.answering(route.handler)).Methods(methods...)] = route
 	}
-	a.router.Use(noteRoute)
 	a.router.NotFoundHandler = a.answering((*API).notFound)
 	a.router.MethodNotAllowedHandler = a.answering((*API).otherMethod)
 	return a
 }
 
 // Router returns the router, for routes that others add before the API serves. Their requests pass what the API's own
-// pass: who may ask, and the answer to a panic.
+// pass: who may ask, which is the role read where there are tokens, the answer to a panic, and the line in the log.
 func (a *API) Router() *mux.Router { return a.router }
 
 // Routes returns the templates of the API's own routes, as Config.Observe is told them, each once.

@@ -30,13 +30,16 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
-// readBody reads a whole body of at most limit bytes.
+// firstBodyBytes is how much of a body is made room for before any of it has arrived, whatever the client says is to come.
+const firstBodyBytes = 64 << 10
+
+// readBody reads a whole body of at most limit bytes. What is held grows with what has arrived.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	tooLarge := problemf(codeTooLarge, "", "the body has more than %d bytes", limit)
 	if r.ContentLength > limit {
 		return nil, tooLarge
 	}
-	body := make([]byte, 0, max(r.ContentLength, 0)+512)
+	body := make([]byte, 0, min(max(r.ContentLength, 0), firstBodyBytes)+512)
 	from := http.MaxBytesReader(w, r.Body, limit)
 	for {
 		n, err := from.Read(body[len(body):cap(body)])

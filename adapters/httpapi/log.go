@@ -2,11 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -59,27 +57,25 @@ func start(s *projections.Snapshot, from uint64) (after domain.Position, skip ui
 }
 
 func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Position, skip uint64, follow bool) error {
-	rc := http.NewResponseController(w)
-	// However long the log is: its reader sets the pace.
-	_ = rc.SetWriteDeadline(time.Time{})
+	s, err := a.openStream(w, r, drainTimeout)
+	if err != nil {
+		return err
+	}
+	defer s.close()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(a.draining, func() {
-		cancel()
-		// Who does not read holds up a write, not the log.
-		_ = rc.SetWriteDeadline(time.Now().Add(drainTimeout))
-	})()
+	defer context.AfterFunc(s.ending, cancel)()
 	read := a.Log.Read
 	if follow {
 		read = a.Log.Follow
 		// The headers go out now, whenever the first event comes.
-		if err := rc.Flush(); err != nil {
-			return fmt.Errorf("%w: %w", errClientGone, err)
+		if err := s.write(nil); err != nil {
+			return err
 		}
 	}
-	err := writeLines(w, rc, read(ctx, after), skip)
+	err = writeLines(s, read(ctx, after), skip)
 	switch {
-	case err == nil || a.draining.Err() == nil:
+	case err == nil || s.ending.Err() == nil:
 		return err
 	case follow:
 		return nil
@@ -88,9 +84,7 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 	return errDraining
 }
 
-func writeLines(
-	w http.ResponseWriter, rc *http.ResponseController, batches iter.Seq2[[]domain.LogEvent, error], skip uint64,
-) error {
+func writeLines(s *stream, batches iter.Seq2[[]domain.LogEvent, error], skip uint64) error {
 	var lines []byte
 	for events, err := range batches {
 		if err != nil {
@@ -105,11 +99,8 @@ func writeLines(
 		if len(lines) == 0 {
 			continue
 		}
-		if _, err := w.Write(lines); err != nil {
-			return fmt.Errorf("%w: %w", errClientGone, err)
-		}
-		if err := rc.Flush(); err != nil {
-			return fmt.Errorf("%w: %w", errClientGone, err)
+		if err := s.write(lines); err != nil {
+			return err
 		}
 	}
 	return nil

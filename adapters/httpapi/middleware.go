@@ -13,63 +13,28 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// response is the writer of one answer, which knows whether the answer has begun.
-type response struct {
-	http.ResponseWriter
-	begun bool
-	// status is the answer's, 0 before it has begun; route the template of the route that gives it, "" for none.
-	status int
-	route  string
-}
-
-func (w *response) begin(status int) {
-	if !w.begun {
-		w.begun, w.status = true, status
-	}
-}
-
-func (w *response) WriteHeader(status int) {
-	w.begin(status)
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *response) Write(b []byte) (int, error) {
-	w.begin(http.StatusOK)
-	return w.ResponseWriter.Write(b)
-}
-
-// FlushError begins the answer too.
-func (w *response) FlushError() error {
-	w.begin(http.StatusOK)
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Unwrap is for http.ResponseController.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // Headers that many answers share. They are never changed.
 var (
 	anyOrigin      = []string{"*"}
-	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Retry-After"}
+	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Retry-After, WWW-Authenticate, X-Request-Id"}
 	noSniff        = []string{"nosniff"}
 )
 
-// ServeHTTP serves a request: who may ask, the route, and the answer to a panic.
+// ServeHTTP serves a request: its id, who may ask, the route, the answer to a panic, and the line in the log.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !a.running.TryRLock() {
 		// Serve has ended, and what is below may be closed.
 		panic(http.ErrAbortHandler)
 	}
 	defer a.running.RUnlock()
-	res := &response{ResponseWriter: w}
+	res := &response{ResponseWriter: w, began: time.Now()}
+	res.id[0] = requestID(r)
 	a.inFlight.Add(1)
-	began := time.Now()
-	defer func() {
-		a.Observe(r.Method, res.route, res.status, time.Since(began))
-		a.inFlight.Add(-1)
-	}()
+	defer a.inFlight.Add(-1)
+	defer a.finish(res, r)
 	defer a.recover(res, r)
 	h := w.Header()
+	h["X-Request-Id"] = res.id[:]
 	h["X-Content-Type-Options"] = noSniff
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		h["Access-Control-Allow-Origin"] = anyOrigin
@@ -82,12 +47,31 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.router.ServeHTTP(res, r)
 }
 
-// noteRoute has an answer know its route.
-func noteRoute(next http.Handler) http.Handler {
+// foreignRoute is a route that somebody added to the router: where there are tokens it needs the role read.
+var foreignRoute = route{access: accessRead, cost: cheap}
+
+// guarding lets a request through to its route if who asks may, and if the service is not too busy.
+func (a *API) guarding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if res, ok := w.(*response); ok {
-			// A route without a template is none of ours.
-			res.route, _ = mux.CurrentRoute(r).GetPathTemplate()
+		res := w.(*response)
+		at := mux.CurrentRoute(r)
+		if res.route = a.known[at]; res.route == nil {
+			res.route = &foreignRoute
+		}
+		if res.template = res.route.path; res.template == "" {
+			res.template, _ = at.GetPathTemplate()
+		}
+		if err := a.admit(res, r); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		if res.route.cost == expensive {
+			release, err := a.enter(r.Context())
+			if err != nil {
+				a.fail(w, r, err)
+				return
+			}
+			defer release()
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -99,10 +83,13 @@ func (a *API) recover(w *response, r *http.Request) {
 	if p == nil {
 		return
 	}
+	// What follows may panic again, to cut the answer off.
+	w.cut = true
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
 	a.fail(w, r, panicked(p))
+	w.cut = false
 }
 
 // errPanic is the service's own fault, whatever became of the client meanwhile.
@@ -138,7 +125,7 @@ func (a *API) otherMethod(w http.ResponseWriter, r *http.Request) error {
 	if allowed[0] == http.MethodGet && (asked == http.MethodGet || asked == http.MethodHead) {
 		w.Header()["Access-Control-Allow-Origin"] = anyOrigin
 		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-		w.Header().Set("Access-Control-Allow-Headers", "If-None-Match")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, If-None-Match, X-Request-Id")
 		w.Header().Set("Access-Control-Max-Age", "86400")
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -44,13 +44,13 @@ func TestObserve(t *testing.T) {
 		{"GET", "/v1/posts/p1/pnl?no=such", "", observed{"GET", "/v1/posts/{post}/pnl", 400}},
 		{"GET", "/v1/accounts/a%2Fb/pnl", "", observed{"GET", "/v1/accounts/{account}/pnl", 400}},
 		{"HEAD", "/livez", "", observed{"HEAD", "/livez", 200}},
-		{"GET", "/no/such/path", "", observed{"GET", "", 404}},
-		{"DELETE", "/v1/pnl", "", observed{"DELETE", "", 405}},
-		{"OPTIONS", "/v1/pnl", "", observed{"OPTIONS", "", 204}},
-		{"BREW", "/v1/pnl", "", observed{"BREW", "", 405}},
+		{"GET", "/no/such/path", "", observed{"GET", "other", 404}},
+		{"DELETE", "/v1/pnl", "", observed{"other", "other", 405}},
+		{"OPTIONS", "/v1/pnl", "", observed{"OPTIONS", "other", 204}},
+		{"BREW", "/v1/pnl", "", observed{"other", "other", 405}},
 		{"GET", "/page/1", "", observed{"GET", "/page/{page}", 200}},
 		{"GET", "/panic", "", observed{"GET", "/panic", 500}},
-		{"GET", "/gone", "", observed{"GET", "/gone", 0}},
+		{"GET", "/gone", "", observed{"GET", "/gone", 499}},
 		{"GET", "/v1/log", "", observed{"GET", "/v1/log", 200}}, // and then cut off
 	} {
 		r, err := http.NewRequest(row.method, w.server.URL+row.path, strings.NewReader(row.body))

@@ -31,7 +31,7 @@ func (a *API) operate(
 	}
 	// The event may have been recorded a moment ago.
 	behind := a.awaitHead(r.Context())
-	o := do(context.WithoutCancel(r.Context()), event, note, domain.OperatorName)
+	o := do(context.WithoutCancel(r.Context()), event, note, operatorName(w))
 	if o.Rejection != nil && o.Rejection.Code == domain.CodeUnknownEvent {
 		if behind != nil {
 			return problemf(codePositionNotReached, "",

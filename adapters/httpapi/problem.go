@@ -26,6 +26,9 @@ const (
 	codeInternal           code = "internal"
 	codeFailed             code = "failed"
 	codePositionNotReached code = "position_not_reached"
+	codeUnauthorized       code = "unauthorized"
+	codeForbidden          code = "forbidden"
+	codeTooBusy            code = "too_busy"
 )
 
 // statuses gives each code its status. An unknown_* that stands in the path, or that an operator names, is 404 instead:
@@ -40,6 +43,9 @@ var statuses = map[code]int{
 	codeInternal:           http.StatusInternalServerError,
 	codeFailed:             http.StatusServiceUnavailable,
 	codePositionNotReached: http.StatusServiceUnavailable,
+	codeUnauthorized:       http.StatusUnauthorized,
+	codeForbidden:          http.StatusForbidden,
+	codeTooBusy:            http.StatusServiceUnavailable,
 
 	code(domain.CodeInvalid):              http.StatusUnprocessableEntity,
 	code(domain.CodeConflictingDuplicate): http.StatusConflict,
@@ -71,6 +77,8 @@ type problem struct {
 	// absent makes an unknown_* 404: what the path or an operator names is not there.
 	absent        bool
 	field, detail string
+	// challenge is the WWW-Authenticate of one that a token would help (RFC 6750, section 3).
+	challenge string
 	// outcome is there where an engagement, or what an operator asks for, was decided. It then has code, field and detail.
 	outcome *domain.Outcome
 }
@@ -96,13 +104,14 @@ func (p *problem) status() int {
 	return statuses[p.code]
 }
 
-// appendJSON appends the document. Where there is an outcome, its members are the outcome's own.
-func (p *problem) appendJSON(dst []byte) []byte {
+// appendJSON appends the document, which names the request. Where there is an outcome, its members are the outcome's own.
+func (p *problem) appendJSON(dst []byte, requestID string) []byte {
 	status := p.status()
 	dst = append(dst, `{"type":"about:blank","title":`...)
 	dst = appendText(dst, http.StatusText(status))
 	dst = append(dst, `,"status":`...)
 	dst = strconv.AppendInt(dst, int64(status), 10)
+	dst = appendText(append(dst, `,"request_id":`...), requestID)
 	if p.outcome != nil {
 		dst = appendText(append(dst, `,"outcome":`...), string(p.outcome.Result))
 	}
@@ -130,15 +139,17 @@ var errClientGone = errors.New("the client reads no more")
 // fail answers an error: a *problem as what it says, anything else as 500 after logging it. An answer that has begun is
 // cut off instead, so that nobody takes it for whole.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	res := w.(*response)
 	var p *problem
 	if !errors.As(err, &p) {
 		if !errors.Is(err, errPanic) && (errors.Is(err, errClientGone) || r.Context().Err() != nil) {
 			panic(http.ErrAbortHandler)
 		}
-		a.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+			"request_id", res.id[0], "error", err)
 		p = problemf(codeInternal, "", "the request could not be served, the service's log says why")
 	}
-	if res, ok := w.(*response); ok && res.begun {
+	if res.begun {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
@@ -150,11 +161,14 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("ETag")
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
+	if p.challenge != "" {
+		h.Set("WWW-Authenticate", p.challenge)
+	}
 	status := p.status()
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfterSeconds)
 	}
-	body := p.appendJSON(nil)
+	body := p.appendJSON(nil, res.id[0])
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	// Who does not read the answer cannot be told.

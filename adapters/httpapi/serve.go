@@ -10,7 +10,7 @@ import (
 )
 
 // Patience of the server with its clients. Streams of lines and of the log lift those of bodies and answers for
-// themselves.
+// themselves: each of their writes has answerTimeout.
 const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
@@ -41,10 +41,19 @@ func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelWarn),
 	}
+	if a.MaxConnections > 0 {
+		listener = boundConnections(listener, a.MaxConnections)
+	}
+	serve := server.Serve
+	if a.Certificate != nil {
+		server.TLSConfig = a.Certificate.config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- serve(listener) }()
 	select {
 	case err := <-ended:
 		a.Drain()

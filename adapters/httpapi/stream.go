@@ -27,12 +27,17 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
 		return err
 	}
+	// What was taken is answered, and the stream ends.
+	s, err := a.openStream(w, r, shutdownTimeout)
+	if err != nil {
+		return err
+	}
+	defer s.close()
 	// A stream has no end that it must come to.
 	_ = rc.SetReadDeadline(time.Time{})
-	_ = rc.SetWriteDeadline(time.Time{})
 	stopReading := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
-	defer context.AfterFunc(a.draining, stopReading)()
-	if a.draining.Err() != nil {
+	defer context.AfterFunc(s.ending, stopReading)()
+	if s.ending.Err() != nil {
 		return errDraining
 	}
 
@@ -62,7 +67,7 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 		for range lines.arrived {
 		}
 	}()
-	err := a.answerLines(w, rc, context.WithoutCancel(r.Context()), lines.arrived)
+	err = a.answerLines(s, context.WithoutCancel(r.Context()), lines.arrived)
 	if err == nil {
 		err = lines.err
 	}
@@ -95,9 +100,7 @@ func queueLines(body io.Reader) *lineQueue {
 }
 
 // answerLines records what arrives and answers it, in order, until arrived is closed or the client reads no more.
-func (a *API) answerLines(
-	w http.ResponseWriter, rc *http.ResponseController, ctx context.Context, arrived <-chan chunk,
-) error {
+func (a *API) answerLines(s *stream, ctx context.Context, arrived <-chan chunk) error {
 	var answer []byte
 	for c := range arrived {
 		c = gather(c, arrived)
@@ -106,11 +109,8 @@ func (a *API) answerLines(
 		for i := range outcomes {
 			answer = append(outcomes[i].AppendJSON(answer, "line", c.lines[i]), '\n')
 		}
-		if _, err := w.Write(answer); err != nil {
-			return fmt.Errorf("%w: %w", errClientGone, err)
-		}
-		if err := rc.Flush(); err != nil {
-			return fmt.Errorf("%w: %w", errClientGone, err)
+		if err := s.write(answer); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -86,6 +86,6 @@ func (a *API) postTariff(w http.ResponseWriter, r *http.Request) error {
 	if rejection != nil {
 		return outcomeProblem(&domain.Outcome{Result: domain.Rejected, Rejection: rejection})
 	}
-	o := a.Ledger.PublishTariff(context.WithoutCancel(r.Context()), t, domain.OperatorName)
+	o := a.Ledger.PublishTariff(context.WithoutCancel(r.Context()), t, operatorName(w))
 	return writeOutcome(w, &o)
 }

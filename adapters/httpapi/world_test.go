@@ -39,7 +39,7 @@ type world struct {
 	api    *API
 	server *httptest.Server
 	client *http.Client
-	// logged is what the API told its logger.
+	// logged is what the API told its logger, but for the lines of requests.
 	logged *lockedBuffer
 	// fault is asked for every append.
 	fault atomic.Pointer[func(domain.Append) logtest.Fault]
@@ -69,7 +69,7 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 		t.Fatal(err)
 	}
 	w.runViews()
-	cfg := Config{Ledger: w.ledger, Views: w.views, Log: w.log, Logger: slog.New(slog.NewTextHandler(w.logged, nil))}
+	cfg := Config{Ledger: w.ledger, Views: w.views, Log: w.log, Logger: slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	reg := prometheus.NewRegistry()
 	metrics.RegisterProcess(reg, "v0", "0")
 	cfg.Metrics = metrics.Handler(reg, cfg.Logger)

@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// The roles of a token (DESIGN section 6). A token has all of those that its line gives it.
+const (
+	// roleWrite sends engagements and buys reports.
+	roleWrite = "write"
+	// roleOperate publishes tariffs, reverses and reinstates.
+	roleOperate = "operate"
+	// roleRead reads everything.
+	roleRead = "read"
+	// roleAudit reads the log, its tiles and its proofs.
+	roleAudit = "audit"
+	// readPrefix and an account's id read what is that account's, and nothing else.
+	readPrefix = roleRead + ":"
+)
+
+// checkRole says what is wrong with a role.
+func checkRole(role string) error {
+	switch role {
+	case roleWrite, roleOperate, roleRead, roleAudit:
+		return nil
+	}
+	account, ofAccount := strings.CutPrefix(role, readPrefix)
+	if !ofAccount {
+		return fmt.Errorf("%.80q is no role: those are write, operate, read, read:ACCOUNT and audit", role)
+	}
+	if !domain.ValidID(account) {
+		return fmt.Errorf("%.140q is no account's id", account)
+	}
+	return nil
+}
+
+// access is what a route asks of who calls it, where there are tokens. Without tokens every route is open.
+type access uint8
+
+const (
+	// accessOpen is for everybody.
+	accessOpen access = iota + 1
+	// accessWrite is for the role write.
+	accessWrite
+	// accessOperate is for the role operate.
+	accessOperate
+	// accessRead is for the role read.
+	accessRead
+	// accessLog is for the roles read and audit.
+	accessLog
+	// accessAccount is for the role read, and for read:ACCOUNT where {account} in the path is it.
+	accessAccount
+	// accessPart is for the role read, and for read:ACCOUNT where ?account= is it.
+	accessPart
+	// accessStatement is like accessPart; without ?account= it is public too.
+	accessStatement
+	// accessPublic is for the role read, and for everybody where posts' statements are public.
+	accessPublic
+	accessEnd
+)
+
+// missing says which roles open a route, as a problem names them. Where a role opens the account's part only, its name
+// ends with ACCOUNT.
+var missing = [accessEnd]string{
+	accessWrite:     `role "write"`,
+	accessOperate:   `role "operate"`,
+	accessRead:      `role "read"`,
+	accessLog:       `role "read" or "audit"`,
+	accessAccount:   `role "read", or "read:ACCOUNT" of the account in the path`,
+	accessPart:      `role "read", or "read:ACCOUNT" and ?account= of the same account`,
+	accessStatement: `role "read", or "read:ACCOUNT" and ?account= of the same account`,
+	accessPublic:    `role "read"`,
+}
+
+// admits reports whether a request may be answered: t is who asks, nil for nobody that is known, and public says that
+// posts' statements are for everybody. What cannot be read in a request opens nothing.
+func (a access) admits(t *token, public bool, r *http.Request) bool {
+	switch a {
+	case accessOpen:
+		return true
+	case accessWrite:
+		return t.has(roleWrite)
+	case accessOperate:
+		return t.has(roleOperate)
+	case accessRead:
+		return t.has(roleRead)
+	case accessLog:
+		return t.has(roleRead) || t.has(roleAudit)
+	case accessAccount:
+		return t.has(roleRead) || t.readsPath(r)
+	case accessPart:
+		return t.has(roleRead) || t.readsPart(r)
+	case accessStatement:
+		return t.has(roleRead) || t.readsPart(r) || public && namesNoAccount(r)
+	case accessPublic:
+		return t.has(roleRead) || public
+	}
+	return false
+}
+
+// readsPath reports whether a token has the role for the account in the path, decoded as the route does it.
+func (t *token) readsPath(r *http.Request) bool {
+	if t == nil {
+		return false
+	}
+	account, err := pathText(r, "account")
+	return err == nil && t.has(readPrefix+account)
+}
+
+// readsPart reports whether a token has the role for the one account that the query names.
+func (t *token) readsPart(r *http.Request) bool {
+	if t == nil {
+		return false
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	accounts := values["account"]
+	return err == nil && len(accounts) == 1 && t.has(readPrefix+accounts[0])
+}
+
+// namesNoAccount reports whether a query can be read and names no account, so that its answer is of all of them.
+func namesNoAccount(r *http.Request) bool {
+	if r.URL.RawQuery == "" {
+		return true
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	return err == nil && !values.Has("account")
+}
+
+// admit sees who asks, and returns a problem unless they may.
+func (a *API) admit(res *response, r *http.Request) error {
+	if a.Tokens == nil || res.route.access == accessOpen {
+		return nil
+	}
+	set := a.Tokens.current()
+	given := r.Header["Authorization"]
+	res.caller = set.find(given)
+	if res.route.access.admits(res.caller, set.public, r) {
+		return nil
+	}
+	needs := missing[res.route.access]
+	switch {
+	case res.caller != nil:
+		return &problem{code: codeForbidden, challenge: `Bearer error="insufficient_scope"`, detail: "the token needs " + needs}
+	case len(given) > 0:
+		return &problem{code: codeUnauthorized, challenge: `Bearer error="invalid_token"`, detail: "Authorization holds no token of this service: one is needed with " + needs}
+	}
+	return &problem{code: codeUnauthorized, challenge: "Bearer", detail: "a bearer token is needed with " + needs}
+}
