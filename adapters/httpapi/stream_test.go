@@ -30,7 +30,7 @@ type conversation struct {
 }
 
 // converse opens a stream. The answer's headers are there before the first line is sent.
-func converse(t *testing.T, origin string) *conversation {
+func converse(t *testing.T, origin string, changes ...change) *conversation {
 	t.Helper()
 	body, to := io.Pipe()
 	// A client of its own, for its transport would keep the connection.
@@ -41,6 +41,9 @@ func converse(t *testing.T, origin string) *conversation {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", mediaLines)
+	for _, c := range changes {
+		c(r)
+	}
 	res, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ func NewRequests(reg prometheus.Registerer, routes []string) *Requests {
 	return r
 }
 
-// Observe counts a request that has ended: its method, the template of the route that served it, "" for none, and its
-// status, 0 for none.
+// Observe counts a request that has ended: its method, the template of the route that served it, and its
+// status.
 func (r *Requests) Observe(method, route string, status int, elapsed time.Duration) {
 	if !methods[method] {
 		method = otherMethod

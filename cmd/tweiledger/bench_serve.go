@@ -32,7 +32,9 @@ func (cmd *benchServerCommand) Run(ctx context.Context, c console) error {
 			fmt.Fprintln(c.out, "collected")
 		}
 	}()
-	serve := serveCommand{Data: cmd.Data, Listen: "127.0.0.1:0", extend: addReferences}
+	serve := serveCommand{
+		Data: cmd.Data, Listen: "127.0.0.1:0", logging: logging{LogLevel: "warn"}, extend: addReferences,
+	}
 	return serve.Run(ctx, c)
 }
 

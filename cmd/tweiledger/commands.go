@@ -29,6 +29,7 @@ type commands struct {
 	Export    exportCommand    `cmd:"" help:"Write the log, one canonical line an event."`
 	Verify    verifyCommand    `cmd:"" help:"Work everything out again from the log, and name the first difference."`
 	Tariff    tariffCommand    `cmd:"" help:"Check or publish a tariff."`
+	Token     tokenCommand     `cmd:"" help:"Make a token."`
 	Reverse   reverseCommand   `cmd:"" help:"Take the postings of events back."`
 	Reinstate reinstateCommand `cmd:"" help:"Make mistaken reversals good."`
 	Generate  generateCommand  `cmd:"" help:"Make synthetic engagements."`

@@ -13,10 +13,11 @@ import (
 
 // demoCommand shows the sample article.
 type demoCommand struct {
-	Data   string `placeholder:"DIR" help:"Folder to keep the demo in; without it a temporary one, removed at the end."`
-	Listen string `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
-	Tariff string `placeholder:"FILE" help:"Tariff's YAML file instead of the default tariff."`
-	Once   bool   `help:"Stop after printing, without serving."`
+	Data    string `placeholder:"DIR" help:"Folder to keep the demo in; without it a temporary one, removed at the end."`
+	Listen  string `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
+	Tariff  string `placeholder:"FILE" help:"Tariff's YAML file instead of the default tariff."`
+	Once    bool   `help:"Stop after printing, without serving."`
+	logging `embed:"" set:"log_level=warn"`
 }
 
 // Help is the command's help beyond its flags.
@@ -33,7 +34,10 @@ Examples:
 
 // Run runs the command.
 func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
-	if err := checkLoopback(cmd.Listen); err != nil {
+	if err := cmd.apply(c.notes); err != nil {
+		return err
+	}
+	if err := checkAddress(cmd.Listen, false); err != nil {
 		return err
 	}
 	tariffs, err := readTariffs(cmd.Tariff)
@@ -106,11 +110,11 @@ func (cmd *demoCommand) show(ctx context.Context, c console, s *service) error {
 	if cmd.Once {
 		address = "127.0.0.1:0"
 	}
-	listener, err := listenLoopback(address)
+	listener, err := listen(address, false)
 	if err != nil {
 		return err
 	}
-	srv := startServer(s, listener, nil)
+	srv := startServer(s, listener, guards{}, nil)
 	err = cmd.send(ctx, c, s, srv)
 	if err == nil && !cmd.Once {
 		s.untilDone(ctx, c, srv)

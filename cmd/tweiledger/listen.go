@@ -3,38 +3,53 @@ package main
 import (
 	"fmt"
 	"net"
+	"syscall"
 )
 
-// checkLoopback sees that an address is one that only this machine reaches: without tokens, whoever reaches the service
-// may do everything.
-func checkLoopback(address string) error {
+// checkAddress sees that an address is one, and unless the service is guarded by tokens, that only this machine reaches it:
+// without them, whoever reaches the service may do everything.
+func checkAddress(address string, guarded bool) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return &usageError{fmt.Sprintf("--listen: %q is no address: %v", address, err), "give one like 127.0.0.1:8080"}
 	}
 	ip := net.ParseIP(host)
-	if host == "localhost" || ip != nil && ip.IsLoopback() {
+	if guarded || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
 	return &usageError{
-		fmt.Sprintf("--listen: %s is not a loopback address, and whoever reaches the service may do everything: tokens have to come first", address),
-		"listen on 127.0.0.1:8080, [::1]:8080 or localhost:8080",
+		fmt.Sprintf("--listen: %s is not a loopback address, and whoever reaches the service may do everything unless there are tokens", address),
+		"listen on 127.0.0.1:8080, [::1]:8080 or localhost:8080, or give --tokens: see tweiledger serve --help",
 	}
 }
 
-// listenLoopback listens on a loopback address.
-func listenLoopback(address string) (net.Listener, error) {
-	if err := checkLoopback(address); err != nil {
-		return nil, err
-	}
+// listen listens on an address that checkAddress has seen.
+func listen(address string, guarded bool) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%w (--listen 127.0.0.1:0 takes a free port)", err)
 	}
 	// What localhost means is said by a file.
-	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+	if !guarded && !isLoopback(listener.Addr()) {
 		listener.Close()
 		return nil, fmt.Errorf("%s is %s, which is not a loopback address", address, listener.Addr())
 	}
 	return listener, nil
+}
+
+// isLoopback reports whether only this machine reaches an address.
+func isLoopback(a net.Addr) bool {
+	at, ok := a.(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
+}
+
+// maxConnections is how many connections are served at a time: half of the files that the process may have open, so that
+// the log and the views get theirs, and not more than 10,000.
+func maxConnections() int {
+	const most = 10_000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return most
+	}
+	return int(max(1, min(most, limit.Cur/2)))
 }

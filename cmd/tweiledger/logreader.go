@@ -26,7 +26,7 @@ type logReader interface {
 // logReader opens the place to read its log. Nothing is made or written in a folder.
 func (p *place) logReader() (logReader, error) {
 	if p.URL != "" {
-		return newClient(p.URL)
+		return p.client()
 	}
 	log, err := openLog(p.Data)
 	if err != nil {

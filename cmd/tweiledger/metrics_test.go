@@ -37,11 +37,11 @@ func startMeasured(t testing.TB) *measured {
 	if err := s.ledger.Start(t.Context(), nil); err != nil {
 		t.Fatal(errors.Join(err, s.Close()))
 	}
-	listener, err := listenLoopback("127.0.0.1:0")
+	listener, err := listen("127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(errors.Join(err, s.Close()))
 	}
-	m := &measured{t, s, startServer(s, listener, nil)}
+	m := &measured{t, s, startServer(s, listener, guards{}, nil)}
 	t.Cleanup(func() {
 		if err := errors.Join(m.server.Close(), m.service.Close()); err != nil {
 			t.Error(err)

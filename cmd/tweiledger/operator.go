@@ -19,7 +19,7 @@ type operator interface {
 // operator opens the place for an operator.
 func (p *place) operator(ctx context.Context, c console) (operator, error) {
 	if p.URL != "" {
-		return newClient(p.URL)
+		return p.client()
 	}
 	if err := checkFolder(p.Data, true); err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func (c *client) record(ctx context.Context, engagements [][]byte) (answers []an
 // must have the same.
 func (cmd *importCommand) recorder(ctx context.Context, tariffs domain.Tariffs) (recorder, error) {
 	if cmd.URL != "" {
-		return newClient(cmd.URL)
+		return cmd.client()
 	}
 	s, err := openService(ctx, cmd.Data, cmd.MinFree)
 	if err != nil {

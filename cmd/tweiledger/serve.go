@@ -12,9 +12,11 @@ import (
 // serveCommand serves the API of a folder.
 type serveCommand struct {
 	Data    string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, made if it is not there (${default} by default)."`
-	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
+	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on, one that only this machine reaches unless there are --tokens; port 0 takes a free one (${default} by default)."`
 	Tariff  string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
 	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+	guardFlags
+	logging `embed:"" set:"log_level=info"`
 
 	// extend, where it is set, changes the routes before they are served.
 	extend func(*httpapi.API)
@@ -22,7 +24,7 @@ type serveCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*serveCommand) Help() string {
-	return `Serves the API of a ledger in a folder, which no other process may have open. It is open to everybody on this machine, and so listens on loopback addresses only. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
+	return `Serves the API of a ledger in a folder, which no other process may have open. Without --tokens it is open to everybody on this machine, and so listens on loopback addresses only; with them each request needs a token that has the role, on a loopback address too. Without --tls-cert and --tls-key tokens can be read on their way: beyond loopback give both, or put a proxy that speaks TLS before it. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
 
 SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once. However it ends, nothing that was answered "recorded" is lost.
 
@@ -30,12 +32,20 @@ Examples:
 
     tweiledger serve
     tweiledger serve --data /var/lib/tweiledger --listen 127.0.0.1:9000 --tariff tariff.yaml --min-free 2GiB
+    tweiledger serve --listen :8443 --tokens tokens.yaml --tls-cert cert.pem --tls-key key.pem --log-format json
 `
 }
 
 // Run runs the command.
 func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
-	if err := checkLoopback(cmd.Listen); err != nil {
+	if err := cmd.apply(c.notes); err != nil {
+		return err
+	}
+	if err := checkAddress(cmd.Listen, cmd.Tokens != ""); err != nil {
+		return err
+	}
+	guards, err := cmd.guardFlags.open()
+	if err != nil {
 		return err
 	}
 	tariffs, err := readTariffs(cmd.Tariff)
@@ -50,13 +60,15 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err := s.ledger.Start(ctx, tariffs); err != nil {
 		return err
 	}
-	listener, err := listenLoopback(cmd.Listen)
+	listener, err := listen(cmd.Listen, guards.tokens != nil)
 	if err != nil {
 		return err
 	}
-	srv := startServer(s, listener, cmd.extend)
-	slog.Info("serving", "address", srv.origin, "data", cmd.Data, "size", s.views.Status().Size,
-		"access", "open: whoever reaches this loopback address may read and write")
+	srv := startServer(s, listener, guards, cmd.extend)
+	slog.Info("serving", "address", srv.origin, "data", cmd.Data, "size", s.views.Status().Size, "access", guards.access())
+	if guards.certificate == nil && !isLoopback(listener.Addr()) {
+		slog.Warn("serving_without_tls", "address", srv.origin, "reason", "whoever is on the way can read the tokens")
+	}
 	fmt.Fprintln(c.out, srv.origin)
 	s.untilDone(ctx, c, srv)
 	return srv.Close()

@@ -7,7 +7,7 @@ import (
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 )
 
-// server serves a service's API on a loopback address.
+// server serves a service's API.
 type server struct {
 	// origin is where, such as http://127.0.0.1:8080.
 	origin string
@@ -19,15 +19,21 @@ type server struct {
 }
 
 // startServer serves on a listener until stop is called. extend, where it is not nil, changes the API before that.
-func startServer(s *service, listener net.Listener, extend func(*httpapi.API)) *server {
-	api := s.newAPI(httpapi.Config{LoopbackOnly: true})
+func startServer(s *service, listener net.Listener, g guards, extend func(*httpapi.API)) *server {
+	api := s.newAPI(httpapi.Config{
+		Tokens: g.tokens, Certificate: g.certificate, LoopbackOnly: g.tokens == nil, MaxConnections: maxConnections(),
+	})
 	if extend != nil {
 		extend(api)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	srv := &server{origin: "http://" + listener.Addr().String(), stop: stop, ended: make(chan struct{})}
+	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), stop: stop, ended: make(chan struct{})}
+	wait := g.watch(ctx)
 	go func() {
 		defer close(srv.ended)
+		defer wait()
+		// It may have ended by itself.
+		defer stop()
 		srv.err = api.Serve(ctx, listener)
 	}()
 	return srv

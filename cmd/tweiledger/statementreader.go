@@ -28,7 +28,7 @@ type statementReader interface {
 // that is written.
 func (p *place) statementReader(ctx context.Context, c console) (statementReader, error) {
 	if p.URL != "" {
-		return newClient(p.URL)
+		return p.client()
 	}
 	if err := checkFolder(p.Data, true); err != nil {
 		return nil, err

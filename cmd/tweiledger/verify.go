@@ -15,7 +15,7 @@ import (
 // verifyCommand works everything out again from the log.
 type verifyCommand struct {
 	Data string `placeholder:"DIR" default:"data" help:"Folder of the ledger (${default} by default)."`
-	URL  string `name:"url" placeholder:"URL" help:"Address of a serving process, instead of --data."`
+	remote
 	File string `placeholder:"FILE" help:"An export of a whole log, instead of --data."`
 }
 
@@ -73,7 +73,7 @@ func (cmd *verifyCommand) open() (logReader, error) {
 	if cmd.File != "" {
 		return openFileLog(cmd.File)
 	}
-	from := place{Data: cmd.Data, URL: cmd.URL}
+	from := place{Data: cmd.Data, remote: cmd.remote}
 	return from.logReader()
 }
 
