@@ -20,7 +20,11 @@ func TestMain(m *testing.M) {
 //	serving NAME ARG…                 starts tweiledger ARG… and sets $NAME to the URL that it serves,
 //	                                   $NAME_ADDRESS to the address in it
 //	stopping NAME                     sends it SIGTERM; it must exit with 0; its standard error is what stderr looks at
-//	http METHOD STATUS URL [FILE TYPE] sends a request, whose answer must have STATUS; the body is what stdout looks at
+//	awaitlog NAME PATTERN              waits until what it wrote to its standard error matches
+//	hangup NAME                        sends it SIGHUP
+//	http METHOD STATUS URL [FILE TYPE] sends a request, with the token in $TWEILEDGER_TOKEN if there is one; its answer
+//	                                   must have STATUS; the body is what stdout looks at
+//	certificate CERT KEY               writes the files of a certificate for 127.0.0.1
 //	setting NAME PATTERN FILE          sets $NAME to the pattern's first group in a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -37,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"stopping": scriptStopping,
 			"http":     scriptHTTP,
 			"setting":  scriptSetting,
+			"awaitlog": scriptAwaitLog, "hangup": scriptHangUp, "certificate": scriptCertificate,
 		},
 	})
 }

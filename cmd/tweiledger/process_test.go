@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +22,7 @@ type process struct {
 	command *exec.Cmd
 	mu      sync.Mutex // guards notes
 	notes   bytes.Buffer
+	noted   *sync.Cond // of mu: notes has more
 	ended   chan struct{}
 	err     error // once ended is closed
 }
@@ -27,6 +30,7 @@ type process struct {
 // startProcess starts the program and waits until it prints the address that it serves on.
 func startProcess(program, dir string, env []string, args ...string) (*process, error) {
 	p := &process{command: exec.Command(program, args...), ended: make(chan struct{})}
+	p.noted = sync.NewCond(&p.mu)
 	p.command.Dir, p.command.Env = dir, env
 	p.command.Stderr = p
 	out, err := p.command.StdoutPipe()
@@ -38,8 +42,9 @@ func startProcess(program, dir string, env []string, args ...string) (*process, 
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if line := strings.TrimPrefix(lines.Text(), "Statement: "); strings.HasPrefix(line, "http://") {
-			p.url = "http://" + strings.SplitN(line[len("http://"):], "/", 2)[0]
+		line := strings.TrimPrefix(lines.Text(), "Statement: ")
+		if at, err := url.Parse(line); err == nil && at.Host != "" {
+			p.url = at.Scheme + "://" + at.Host
 			break
 		}
 	}
@@ -60,7 +65,29 @@ func startProcess(program, dir string, env []string, args ...string) (*process, 
 func (p *process) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.noted.Broadcast()
 	return p.notes.Write(text)
+}
+
+// awaitLog waits until what the process has written to its standard error matches.
+func (p *process) awaitLog(pattern *regexp.Regexp) error {
+	const patience = 10 * time.Second
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	late := false
+	defer time.AfterFunc(patience, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		late = true
+		p.noted.Broadcast()
+	}).Stop()
+	for !pattern.Match(p.notes.Bytes()) {
+		if late {
+			return fmt.Errorf("%s was not logged within %s: %s", pattern, patience, p.notes.String())
+		}
+		p.noted.Wait()
+	}
+	return nil
 }
 
 func (p *process) stderr() string {

@@ -2,12 +2,17 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -26,7 +31,8 @@ func scriptServing(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(serversKey{}).(map[string]*process)[args[0]] = p
 	ts.Defer(p.kill)
 	ts.Setenv(args[0], p.url)
-	ts.Setenv(args[0]+"_ADDRESS", strings.TrimPrefix(p.url, "http://"))
+	_, address, _ := strings.Cut(p.url, "://")
+	ts.Setenv(args[0]+"_ADDRESS", address)
 }
 
 func scriptStopping(ts *testscript.TestScript, neg bool, args []string) {
@@ -55,6 +61,9 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 5 {
 		request.Header.Set("Content-Type", args[4])
 	}
+	if token := ts.Getenv("TWEILEDGER_TOKEN"); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	response, err := http.DefaultClient.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
@@ -63,6 +72,35 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = ts.Stdout().Write(text)
 	if strconv.Itoa(response.StatusCode) != args[1] {
 		ts.Fatalf("status %d, want %s: %s", response.StatusCode, args[1], text)
+	}
+}
+
+func scriptAwaitLog(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: awaitlog NAME PATTERN")
+	}
+	ts.Check(ts.Value(serversKey{}).(map[string]*process)[args[0]].awaitLog(regexp.MustCompile(args[1])))
+}
+
+func scriptHangUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hangup NAME")
+	}
+	ts.Check(ts.Value(serversKey{}).(map[string]*process)[args[0]].command.Process.Signal(syscall.SIGHUP))
+}
+
+func scriptCertificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: certificate CERT KEY")
+	}
+	// The one of httptest is for 127.0.0.1, and its own authority.
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	ts.Check(err)
+	for i, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, {Type: "PRIVATE KEY", Bytes: key}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[i]), pem.EncodeToMemory(block), 0o600))
 	}
 }
 
