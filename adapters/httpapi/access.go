@@ -142,12 +142,15 @@ func (a *API) admit(res *response, r *http.Request) error {
 	if res.route.access.admits(res.caller, set.public, r) {
 		return nil
 	}
-	needs := missing[res.route.access]
+	p := problemf(codeUnauthorized, "", "a bearer token is needed with %s", missing[res.route.access])
+	p.challenge = "Bearer"
 	switch {
 	case res.caller != nil:
-		return &problem{code: codeForbidden, challenge: `Bearer error="insufficient_scope"`, detail: "the token needs " + needs}
+		p.code, p.challenge = codeForbidden, `Bearer error="insufficient_scope"`
+		p.detail = "the token needs " + missing[res.route.access]
 	case len(given) > 0:
-		return &problem{code: codeUnauthorized, challenge: `Bearer error="invalid_token"`, detail: "Authorization holds no token of this service: one is needed with " + needs}
+		p.challenge = `Bearer error="invalid_token"`
+		p.detail = "Authorization holds no token of this service: " + p.detail
 	}
-	return &problem{code: codeUnauthorized, challenge: "Bearer", detail: "a bearer token is needed with " + needs}
+	return p
 }

@@ -3,7 +3,11 @@ package httpapi
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -48,6 +52,52 @@ func BenchmarkReads(b *testing.B) {
 					res.Body.Close()
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkGuards compares, in process, a statement that is asked for openly with one that a token of 100 asks for, and with
+// one that is told to the log too.
+func BenchmarkGuards(b *testing.B) {
+	set := "tokens:\n"
+	var secret string
+	for i := range 100 {
+		var line string
+		var err error
+		if secret, line, err = NewToken(fmt.Sprint("t", i), []string{roleRead}); err != nil {
+			b.Fatal(err)
+		}
+		set += line + "\n"
+	}
+	file := filepath.Join(b.TempDir(), "tokens.yaml")
+	if err := os.WriteFile(file, []byte(set), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	tokens, err := OpenTokens(file, discarded())
+	if err != nil {
+		b.Fatal(err)
+	}
+	written := slog.New(slog.NewTextHandler(io.Discard, nil))
+	for _, bench := range []struct {
+		name   string
+		tokens *Tokens
+		logger *slog.Logger
+	}{{"open", nil, discarded()}, {"token", tokens, discarded()}, {"logged", tokens, written}} {
+		b.Run(bench.name, func(b *testing.B) {
+			w := openWorld(b, func(c *Config) { c.Tokens, c.Logger = bench.tokens, bench.logger })
+			w.ledger.Record(b.Context(), []domain.Received{domain.ParseEngagement(
+				[]byte(event("post.published", "p-1", `{"post_id":"p-1","account_id":"u1","title":"T","time_to_read_seconds":60}`)))})
+			w.settle()
+			r := httptest.NewRequest("GET", "/v1/posts/p-1/pnl", nil)
+			r.Header.Set("Authorization", "Bearer "+secret)
+			b.ReportAllocs()
+			for b.Loop() {
+				answer := httptest.NewRecorder()
+				w.api.ServeHTTP(answer, r)
+				if answer.Code != http.StatusOK {
+					b.Fatal(answer.Code, answer.Body)
+				}
+			}
 		})
 	}
 }

@@ -30,7 +30,8 @@ func mediaType(r *http.Request) (string, error) {
 	return media, nil
 }
 
-// firstBodyBytes is how much of a body is made room for before any of it has arrived, whatever the client says is to come.
+// firstBodyBytes is how much of a body is made room for before any of it has arrived, whatever the client says is to
+// come.
 const firstBodyBytes = 64 << 10
 
 // readBody reads a whole body of at most limit bytes. What is held grows with what has arrived.

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// Certificate is what a server shows of itself, from files that are read again when they change. It is safe for any number
-// of goroutines.
+// Certificate is what a server shows of itself, from files that are read again when they change. It is safe for any
+// number of goroutines.
 type Certificate struct {
 	files reloaded[*tls.Certificate]
 }

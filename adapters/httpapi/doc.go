@@ -6,6 +6,13 @@
 // A handler returns an error, and one place answers it: a *problem as the problem document that it is (RFC 9457), anything
 // else as 500 after logging it. problem.go has the one table from codes to statuses.
 //
+// # Who may, and what it costs
+//
+// A row of the table of routes states who may call it and whether it is expensive (api.go, access.go). guarding looks
+// at both before the handler runs, for routes that others added too. What is in force is read from a tokens' file by
+// reloaded, which never replaces it by something broken. Answers of any length are streams (openstream.go): so many for
+// each token, each write with a time to end in, and ended when the token is taken away.
+//
 // # Reads
 //
 // One request reads one snapshot of the views, so all of its answer is as of one size. Every answer carries Ledger-Size and

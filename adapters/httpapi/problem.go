@@ -104,7 +104,8 @@ func (p *problem) status() int {
 	return statuses[p.code]
 }
 
-// appendJSON appends the document, which names the request. Where there is an outcome, its members are the outcome's own.
+// appendJSON appends the document, which names the request. Where there is an outcome, its members are the outcome's
+// own.
 func (p *problem) appendJSON(dst []byte, requestID string) []byte {
 	status := p.status()
 	dst = append(dst, `{"type":"about:blank","title":`...)

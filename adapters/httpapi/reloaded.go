@@ -20,8 +20,8 @@ const (
 	maxReloadedBytes = 1 << 20
 )
 
-// reloaded is what some files say, read again when their bytes change. A change that cannot be taken leaves in force what
-// was before. It is safe for any number of goroutines.
+// reloaded is what some files say, read again when their bytes change. A change that cannot be taken leaves in force
+// what was before. It is safe for any number of goroutines.
 type reloaded[T any] struct {
 	// what names it in logs: "tokens" is told of as tokens_reloaded and tokens_refused.
 	what  string
@@ -79,8 +79,8 @@ func (f *reloaded[T]) watch(ctx context.Context) {
 	}
 }
 
-// look takes or refuses what the files hold now, unless that was done before; patiently, only if the look before found the
-// same.
+// look takes or refuses what the files hold now, unless that was done before; patiently, only if the look before found
+// the same.
 func (f *reloaded[T]) look(patiently bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -98,8 +98,8 @@ const (
 	statusGone = 499
 )
 
-// finish tells the log and the observer of a request that was served. What a client made up is told by neither, but for a
-// sane id: a path is its route's, and no query, header or body is there.
+// finish tells the log and the observer of a request that was served. What a client made up is told by neither, but for
+// a sane id: a path is its route's, and no query, header or body is there.
 func (a *API) finish(w *response, r *http.Request) {
 	status := w.status
 	switch {
@@ -138,6 +138,7 @@ func (a *API) finish(w *response, r *http.Request) {
 		cut = slog.Bool("cut_off", true)
 	}
 	a.Logger.LogAttrs(r.Context(), level, "request",
-		slog.String("method", method), slog.String("route", template), slog.Int("status", status), slog.Int64("bytes", w.bytes),
-		slog.Duration("duration", elapsed), slog.String("request_id", w.id[0]), slog.String("remote", r.RemoteAddr), caller, cut)
+		slog.String("method", method), slog.String("route", template), slog.Int("status", status),
+		slog.Int64("bytes", w.bytes), slog.Duration("duration", elapsed), slog.String("request_id", w.id[0]),
+		slog.String("remote", r.RemoteAddr), caller, cut)
 }

@@ -35,8 +35,8 @@ type tokenSet struct {
 	tokens []token
 }
 
-// find returns the token whose secret an Authorization header holds, nil if there is none. How long it takes says nothing
-// about the secrets: every one is compared, by its hash, in constant time.
+// find returns the token whose secret an Authorization header holds, nil if there is none. How long it takes says
+// nothing about the secrets: every one is compared, by its hash, in constant time.
 func (s *tokenSet) find(authorization []string) *token {
 	secret, ok := bearer(authorization)
 	if !ok {
@@ -86,8 +86,8 @@ func OpenTokens(path string, logger *slog.Logger) (*Tokens, error) {
 	return t, t.file.open()
 }
 
-// Watch reads the file again when it changes, until ctx ends. A file with an error leaves in force what was before, and the
-// log says so once.
+// Watch reads the file again when it changes, until ctx ends. A file with an error leaves in force what was before, and
+// the log says so once.
 func (t *Tokens) Watch(ctx context.Context) { t.file.watch(ctx) }
 
 // Reload reads the file now.
@@ -138,7 +138,8 @@ func NewToken(name string, roles []string) (secret, line string, err error) {
 	for i, role := range roles {
 		quoted[i] = quoteYAML(role)
 	}
-	line = fmt.Sprintf("- {name: %s, sha256: %s, roles: [%s]}", quoteYAML(name), hex.EncodeToString(sum[:]), strings.Join(quoted, ", "))
+	line = fmt.Sprintf("- {name: %s, sha256: %s, roles: [%s]}",
+		quoteYAML(name), hex.EncodeToString(sum[:]), strings.Join(quoted, ", "))
 	return secret, line, nil
 }
 

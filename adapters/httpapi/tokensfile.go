@@ -193,8 +193,8 @@ func (tokensFile) text(node ast.Node) (string, error) {
 	return "", errors.New("must be a text")
 }
 
-// quoteYAML returns a name or a role as it is written in a flow mapping. What could be read as anything else than a text
-// is quoted; nothing in an identifier needs an escape.
+// quoteYAML returns a name or a role as it is written in a flow mapping. What could be read as anything else than a
+// text is quoted; nothing in an identifier needs an escape.
 func quoteYAML(s string) string {
 	word := strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 	if word && s[0] != '-' && !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}, s) {

@@ -112,7 +112,8 @@ func (p *problem) Error() string {
 	return said
 }
 
-// do sends a request and returns the answer, whose body is to be closed. An answer that is an error comes as a *problem.
+// do sends a request and returns the answer, whose body is to be closed. An answer that is an error comes as a
+// *problem.
 func (c *client) do(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
 	address := c.base.JoinPath(path)
 	address.RawQuery = query.Encode()

@@ -44,8 +44,8 @@ func (f *guardFlags) open() (g guards, err error) {
 	return g, err
 }
 
-// watch reads the files again when they change, and the tokens' on SIGHUP too. It goes on until ctx ends, and the returned
-// function waits for that.
+// watch reads the files again when they change, and the tokens' on SIGHUP too. It goes on until ctx ends, and the
+// returned function waits for that.
 func (g guards) watch(ctx context.Context) (wait func()) {
 	var watching sync.WaitGroup
 	if g.certificate != nil {

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// checkAddress sees that an address is one, and unless the service is guarded by tokens, that only this machine reaches it:
-// without them, whoever reaches the service may do everything.
+// checkAddress sees that an address is one, and unless the service is guarded by tokens, that only this machine reaches
+// it: without them, whoever reaches the service may do everything.
 func checkAddress(address string, guarded bool) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -43,8 +43,8 @@ func isLoopback(a net.Addr) bool {
 	return ok && at.IP.IsLoopback()
 }
 
-// maxConnections is how many connections are served at a time: half of the files that the process may have open, so that
-// the log and the views get theirs, and not more than 10,000.
+// maxConnections is how many connections are served at a time: half of the files that the process may have open, so
+// that the log and the views get theirs, and not more than 10,000.
 func maxConnections() int {
 	const most = 10_000
 	var limit syscall.Rlimit
