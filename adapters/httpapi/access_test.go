@@ -96,6 +96,7 @@ var opened = []openedRow{
 	{"POST", "/v1/reinstatements", "/v1/reinstatements", "operate all", false},
 	{"GET", "/livez", "/livez", "everybody", true},
 	{"GET", "/readyz", "/readyz", "everybody", true},
+	{"GET", "/metrics", "/metrics", "read all", false},
 	{"GET", "/openapi.yaml", "/openapi.yaml", "everybody", true},
 
 	// What a path or a query tries opens nothing more.

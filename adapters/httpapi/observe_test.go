@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// observed is one call of Config.Observe.
-type observed struct {
+// observation is one call of Config.Observe.
+type observation struct {
 	method, route string
 	status        int
 }
 
 // TestObserve: who watches is told of each request once, by the route's template and not by what the client sent.
 func TestObserve(t *testing.T) {
-	calls := make(chan observed, 2)
+	calls := make(chan observation, 2)
 	w := openWorld(t, func(c *Config) {
 		c.Log = &brokenLog{c.Log}
 		c.Observe = func(method, route string, status int, elapsed time.Duration) {
 			if elapsed < 0 {
 				t.Errorf("it took %v", elapsed)
 			}
-			calls <- observed{method, route, status}
+			calls <- observation{method, route, status}
 		}
 	})
 	w.api.Router().HandleFunc("/page/{page}", func(rw http.ResponseWriter, _ *http.Request) {
@@ -35,23 +35,23 @@ func TestObserve(t *testing.T) {
 	w.api.Router().HandleFunc("/gone", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	for _, row := range []struct {
 		method, path, body string
-		want               observed
+		want               observation
 	}{
 		{"POST", "/v1/events", event("post.published", "p", `{"post_id":"p1","account_id":"u1","title":"T","time_to_read_seconds":60}`),
-			observed{"POST", "/v1/events", 201}},
-		{"POST", "/v1/events", "{}", observed{"POST", "/v1/events", 422}},
-		{"GET", "/v1/posts/p9/pnl", "", observed{"GET", "/v1/posts/{post}/pnl", 404}},
-		{"GET", "/v1/posts/p1/pnl?no=such", "", observed{"GET", "/v1/posts/{post}/pnl", 400}},
-		{"GET", "/v1/accounts/a%2Fb/pnl", "", observed{"GET", "/v1/accounts/{account}/pnl", 400}},
-		{"HEAD", "/livez", "", observed{"HEAD", "/livez", 200}},
-		{"GET", "/no/such/path", "", observed{"GET", "other", 404}},
-		{"DELETE", "/v1/pnl", "", observed{"other", "other", 405}},
-		{"OPTIONS", "/v1/pnl", "", observed{"OPTIONS", "other", 204}},
-		{"BREW", "/v1/pnl", "", observed{"other", "other", 405}},
-		{"GET", "/page/1", "", observed{"GET", "/page/{page}", 200}},
-		{"GET", "/panic", "", observed{"GET", "/panic", 500}},
-		{"GET", "/gone", "", observed{"GET", "/gone", 499}},
-		{"GET", "/v1/log", "", observed{"GET", "/v1/log", 200}}, // and then cut off
+			observation{"POST", "/v1/events", 201}},
+		{"POST", "/v1/events", "{}", observation{"POST", "/v1/events", 422}},
+		{"GET", "/v1/posts/p9/pnl", "", observation{"GET", "/v1/posts/{post}/pnl", 404}},
+		{"GET", "/v1/posts/p1/pnl?no=such", "", observation{"GET", "/v1/posts/{post}/pnl", 400}},
+		{"GET", "/v1/accounts/a%2Fb/pnl", "", observation{"GET", "/v1/accounts/{account}/pnl", 400}},
+		{"HEAD", "/livez", "", observation{"HEAD", "/livez", 200}},
+		{"GET", "/no/such/path", "", observation{"GET", "other", 404}},
+		{"DELETE", "/v1/pnl", "", observation{"other", "other", 405}},
+		{"OPTIONS", "/v1/pnl", "", observation{"OPTIONS", "other", 204}},
+		{"BREW", "/v1/pnl", "", observation{"other", "other", 405}},
+		{"GET", "/page/1", "", observation{"GET", "/page/{page}", 200}},
+		{"GET", "/panic", "", observation{"GET", "/panic", 500}},
+		{"GET", "/gone", "", observation{"GET", "/gone", 499}},
+		{"GET", "/v1/log", "", observation{"GET", "/v1/log", 200}}, // and then cut off
 	} {
 		r, err := http.NewRequest(row.method, w.server.URL+row.path, strings.NewReader(row.body))
 		if err != nil {
