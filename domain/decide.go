@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -186,12 +187,16 @@ func (d *decision) comment() ([]*Event, *Rejection) {
 	}
 	e := d.event()
 	e.Author, e.Commenter, e.Level = d.post.author, d.AccountID, d.Level
-	var reason Reason
-	if e.Commenter == e.Author && !t.OwnPostCommentPays {
-		reason = ReasonOwnPost
-	}
-	price(e, t, reason)
+	price(e, t, idleCommentReason(e, t))
 	return []*Event{e}, nil
+}
+
+// idleCommentReason says why a comment moves nothing, "" where the tariff decides.
+func idleCommentReason(e *Event, t *Tariff) Reason {
+	if e.Commenter == e.Author && !t.OwnPostCommentPays {
+		return ReasonOwnPost
+	}
+	return ""
 }
 
 func (d *decision) remove() ([]*Event, *Rejection) {
@@ -280,25 +285,22 @@ func (d *decision) react() ([]*Event, *Rejection) {
 		events = append(events, reaction.withdrawal(w))
 		e.Revision++
 	}
-	var target string
 	if d.CommentID != "" {
 		added := d.facts.comment.added
 		e.PostID, e.Author, e.Commenter = added.PostID, added.Author, added.Commenter
-		target = e.Commenter
 	} else {
 		e.Author = d.post.author
-		target = e.Author
 	}
-	price(e, t, reaction.idleReason(e, target, t))
+	price(e, t, reaction.idleReason(e, t))
 	return append(events, e), nil
 }
 
-// idleReason says why a reaction to what target wrote moves nothing, "" where the tariff decides.
-func (s *reactionState) idleReason(e *Event, target string, t *Tariff) Reason {
+// idleReason says why a reaction moves nothing, "" where the tariff decides.
+func (s *reactionState) idleReason(e *Event, t *Tariff) Reason {
 	switch {
 	case e.AccountID == e.Author && !t.AuthorReactionPays:
 		return ReasonOwnPost
-	case e.AccountID == target:
+	case e.AccountID == cmp.Or(e.Commenter, e.Author):
 		return ReasonSelfReaction
 	case s.stands():
 		return ReasonReversed

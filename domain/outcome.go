@@ -87,13 +87,18 @@ func AppendPostings(dst []byte, postings []Posting) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendSide(append(dst, '{'), "debit", p.Debit)
-		dst = appendSide(dst, "credit", p.Credit)
-		dst = appendAmount(dst, "amount", p.Amount)
-		if p.Reversal {
-			dst = appendBool(dst, "reversal", true)
-		}
-		dst = append(dst, '}')
+		dst = p.AppendJSON(dst)
 	}
 	return append(dst, ']')
+}
+
+// AppendJSON appends the posting as the routes give it.
+func (p Posting) AppendJSON(dst []byte) []byte {
+	dst = appendSide(append(dst, '{'), "debit", p.Debit)
+	dst = appendSide(dst, "credit", p.Credit)
+	dst = appendAmount(dst, "amount", p.Amount)
+	if p.Reversal {
+		dst = appendBool(dst, "reversal", true)
+	}
+	return append(dst, '}')
 }

@@ -106,10 +106,6 @@ func (s *Statement) Balance() (Twei, error) {
 
 // AppendJSON appends the statement as the routes give it (DESIGN section 6). It fails only where a sum overflows.
 func (s *Statement) AppendJSON(dst []byte) ([]byte, error) {
-	profit, loss, total, err := s.Sums.Subtotals()
-	if err != nil {
-		return nil, fmt.Errorf("statement of %+v: %w", s.Scope, err)
-	}
 	dst = append(dst, `{"scope":{`...)
 	dst = appendMember(dst, "post_id", s.Scope.PostID)
 	dst = appendMember(dst, "account_id", s.Scope.AccountID)
@@ -121,11 +117,10 @@ func (s *Statement) AppendJSON(dst []byte) ([]byte, error) {
 	if !s.AsOf.IsZero() {
 		dst = appendMember(dst, "as_of", FormatTime(s.AsOf))
 	}
-	dst = append(dst, `,"unit":"`+Unit+`","profit":`...)
-	dst = s.appendSide(dst, ProfitSide, profit)
-	dst = append(dst, `,"loss":`...)
-	dst = s.appendSide(dst, LossSide, loss)
-	dst = appendAmount(dst, "total", total)
+	dst, err := s.Sums.AppendMembers(append(dst, `,"unit":"`+Unit+`"`...))
+	if err != nil {
+		return nil, fmt.Errorf("statement of %+v: %w", s.Scope, err)
+	}
 	dst = append(dst, `,"read_to_earn":{`...)
 	dst = appendAmount(dst, "earned", s.Sums.Of(ReadToEarn))
 	dst = appendUint(dst, "rewarded_reads", s.RewardedReads)
@@ -140,11 +135,22 @@ func (s *Statement) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-func (s *Statement) appendSide(dst []byte, side LineSide, subtotal Twei) []byte {
+// AppendMembers appends profit, loss and total, as a statement has them, to an object that is open at the end of dst.
+func (s *Sums) AppendMembers(dst []byte) ([]byte, error) {
+	profit, loss, total, err := s.Subtotals()
+	if err != nil {
+		return nil, err
+	}
+	dst = s.appendSide(appendKey(dst, "profit"), ProfitSide, profit)
+	dst = s.appendSide(appendKey(dst, "loss"), LossSide, loss)
+	return appendAmount(dst, "total", total), nil
+}
+
+func (s *Sums) appendSide(dst []byte, side LineSide, subtotal Twei) []byte {
 	dst = append(dst, '{')
 	for l := EarnedForPluses; l.Valid(); l++ {
 		if l.Side() == side {
-			dst = appendAmount(dst, l.String(), s.Sums.Of(l))
+			dst = appendAmount(dst, l.String(), s.Of(l))
 		}
 	}
 	dst = appendAmount(dst, "subtotal", subtotal)

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 	"time"
@@ -248,11 +249,7 @@ func (p Parties) account(party Party) string {
 // Postings returns what an engagement of type e moves, in the order of the rows; nil where no row is for it.
 func (t *Tariff) Postings(e EventType, p Parties) []Posting {
 	var postings []Posting
-	for i := range t.Rows {
-		r := &t.Rows[i]
-		if r.Engagement != e {
-			continue
-		}
+	for _, r := range t.rowsOf(e) {
 		postings = append(postings, Posting{
 			Debit:  Side{p.account(r.Debit.Party), r.Debit.Line},
 			Credit: Side{p.account(r.Credit.Party), r.Credit.Line},
@@ -260,6 +257,17 @@ func (t *Tariff) Postings(e EventType, p Parties) []Posting {
 		})
 	}
 	return postings
+}
+
+// rowsOf yields the rows that price an engagement of type e, in their order, each with its place among all rows.
+func (t *Tariff) rowsOf(e EventType) iter.Seq2[int, *TariffRow] {
+	return func(yield func(int, *TariffRow) bool) {
+		for i := range t.Rows {
+			if t.Rows[i].Engagement == e && !yield(i, &t.Rows[i]) {
+				return
+			}
+		}
+	}
 }
 
 // Tariffs are the versions of a log, version n at n-1, each effective later than the one before.
