@@ -11,7 +11,7 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// getEvent serves GET /v1/events/{event}: an event and its place.
+// getEvent serves GET /v1/events/{event}: an event, its place, and what explains it.
 func (a *API) getEvent(w http.ResponseWriter, r *http.Request) error {
 	text, err := pathText(r, "event")
 	if err != nil {
@@ -33,7 +33,11 @@ func (a *API) getEvent(w http.ResponseWriter, r *http.Request) error {
 		if !found {
 			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, field: "event", detail: fmt.Sprintf("there is no event %s", id)}
 		}
-		return a.appendPlaced(r.Context(), dst, place)
+		e, err := a.explainer(r.Context(), s).explain(place)
+		if err != nil {
+			return nil, err
+		}
+		return e.appendJSON(dst), nil
 	})
 }
 
@@ -58,16 +62,15 @@ func (a *API) findMessage(w http.ResponseWriter, r *http.Request) error {
 		if len(places) == 0 {
 			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, detail: "nothing is recorded of this message"}
 		}
-		dst = append(dst, `{"events":[`...)
-		for i, place := range places {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = a.appendPlaced(r.Context(), dst, place); err != nil {
+		x := a.explainer(r.Context(), s)
+		dst, err = appendList(append(dst, `{"events":`...), places, func(dst []byte, place *projections.Place) ([]byte, error) {
+			e, err := x.explain(*place)
+			if err != nil {
 				return nil, err
 			}
-		}
-		return append(dst, `]}`...), nil
+			return e.appendJSON(dst), nil
+		})
+		return append(dst, '}'), err
 	})
 }
 
@@ -78,17 +81,10 @@ func checkText(field, text string, most int) error {
 	return nil
 }
 
-// appendPlaced appends an event with its place: its line as the log holds it, which is JSON.
-func (a *API) appendPlaced(ctx context.Context, dst []byte, p projections.Place) ([]byte, error) {
-	line, err := a.line(ctx, p)
-	if err != nil {
-		return nil, fmt.Errorf("event %d: %w", p.Index, err)
-	}
-	dst = strconv.AppendUint(append(dst, `{"index":`...), p.Index, 10)
-	dst = appendText(append(dst, `,"position":`...), p.Position.String())
-	dst = append(dst, `,"event":`...)
-	dst = append(dst, line...)
-	return append(dst, '}'), nil
+// appendPlace appends the members of an event's place.
+func appendPlace(dst []byte, p projections.Place) []byte {
+	dst = strconv.AppendUint(append(dst, `"index":`...), p.Index, 10)
+	return appendText(append(dst, `,"position":`...), p.Position.String())
 }
 
 // line reads an event's line from the log.

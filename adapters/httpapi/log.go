@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"strconv"
 
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -16,12 +15,9 @@ func (a *API) getLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var from uint64
-	if text := values.Get("from"); values.Has("from") {
-		from, err = strconv.ParseUint(text, 10, 64)
-		if err != nil || from > domain.MaxInteger || strconv.FormatUint(from, 10) != text {
-			return problemf(codeBadRequest, "from", "%.60q is not an index", text)
-		}
+	from, _, err := queryInteger(values, "from")
+	if err != nil {
+		return err
 	}
 	follow := values.Get("follow") == "true"
 	if values.Has("follow") && !follow && values.Get("follow") != "false" {

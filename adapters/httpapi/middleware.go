@@ -16,7 +16,7 @@ import (
 // Headers that many answers share. They are never changed.
 var (
 	anyOrigin      = []string{"*"}
-	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Retry-After, WWW-Authenticate, X-Request-Id"}
+	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Link, Retry-After, WWW-Authenticate, X-Request-Id"}
 	noSniff        = []string{"nosniff"}
 )
 

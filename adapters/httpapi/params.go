@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -82,6 +84,46 @@ func queryID(values url.Values, name string) (string, error) {
 		return "", nil
 	}
 	return validID(name, values.Get(name))
+}
+
+// queryInteger returns a number in the query, and whether it is there.
+func queryInteger(values url.Values, name string) (n uint64, given bool, err error) {
+	if !values.Has(name) {
+		return 0, false, nil
+	}
+	text := values.Get(name)
+	n, err = strconv.ParseUint(text, 10, 64)
+	if err != nil || n > domain.MaxInteger || strconv.FormatUint(n, 10) != text {
+		return 0, true, problemf(codeBadRequest, name, "%.60q is not a number from 0 to 2^53-1", text)
+	}
+	return n, true, nil
+}
+
+// queryTime returns a time in the query, the zero time where it is absent: so that one itself is refused.
+func queryTime(values url.Values, name string) (time.Time, error) {
+	if !values.Has(name) {
+		return time.Time{}, nil
+	}
+	t, err := domain.ParseTime(values.Get(name))
+	if err != nil {
+		return t, problemf(codeBadRequest, name, "%v", err)
+	}
+	if t.IsZero() {
+		return t, problemf(codeBadRequest, name, "must be later than %s", domain.FormatTime(t))
+	}
+	return t, nil
+}
+
+// queryChoice returns which one of a few words the query says, the first where it says none.
+func queryChoice(values url.Values, name string, choices ...string) (string, error) {
+	if !values.Has(name) {
+		return choices[0], nil
+	}
+	if given := values.Get(name); slices.Contains(choices, given) {
+		return given, nil
+	}
+	last := len(choices) - 1
+	return "", problemf(codeBadRequest, name, "must be %s or %s", strings.Join(choices[:last], ", "), choices[last])
 }
 
 func validID(field, id string) (string, error) {

@@ -9,18 +9,30 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
+// postOrders are what a list of posts may be sorted by.
+var postOrders = map[string]projections.Sort{
+	"total": projections.ByTotal, "profit": projections.ByProfit, "loss": projections.ByLoss, "published": projections.ByPublication,
+}
+
 // getPost serves GET /v1/posts/{post}: the post and its statement, which holds its counts.
 func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r, "post")
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition)
+	values, err := query(r, paramMinPosition, paramAt, paramSize)
+	if err != nil {
+		return err
+	}
+	asOf, err := queryAsOf(values)
 	if err != nil {
 		return err
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		post, found, err := s.Post(id, projections.AsOf{})
+		if err := withinSize(s, asOf); err != nil {
+			return nil, err
+		}
+		post, found, err := s.Post(id, asOf)
 		if err != nil {
 			return nil, err
 		}
@@ -28,13 +40,76 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 			return nil, fmt.Errorf("%w %s", projections.ErrUnknownPost, id)
 		}
 		dst = appendPost(append(dst, `{"post":`...), &post)
-		dst, err = appendStatement(s, append(dst, `,"statement":`...), domain.Scope{PostID: id})
+		dst, err = appendStatement(s, append(dst, `,"statement":`...), domain.Scope{PostID: id}, asOf)
 		return append(dst, '}'), err
 	})
 }
 
+// getPosts serves GET /v1/posts: pages of posts in an order, as they are now.
+func (a *API) getPosts(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, paramMinPosition, paramSort, paramOrder, paramLimit, paramCursor)
+	if err != nil {
+		return err
+	}
+	by, err := queryChoice(values, paramSort.name, "total", "profit", "loss", "published")
+	if err != nil {
+		return err
+	}
+	order, err := queryChoice(values, paramOrder.name, descending, ascending)
+	if err != nil {
+		return err
+	}
+	page, err := queryPage(values)
+	if err != nil {
+		return err
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		posts, next, err := s.Posts(postOrders[by], order == ascending, page)
+		if err != nil {
+			return nil, err
+		}
+		dst, err = appendList(append(dst, `{"posts":`...), posts, appendPostStatement)
+		return appendNext(w, values, dst, next), err
+	})
+}
+
+// getAccountPosts serves GET /v1/accounts/{account}/posts: pages of the posts that touched an account, by their ids, with
+// its own statements.
+func (a *API) getAccountPosts(w http.ResponseWriter, r *http.Request) error {
+	account, err := pathID(r, "account")
+	if err != nil {
+		return err
+	}
+	values, err := query(r, paramMinPosition, paramLimit, paramCursor)
+	if err != nil {
+		return err
+	}
+	page, err := queryPage(values)
+	if err != nil {
+		return err
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		posts, next, err := s.AccountPosts(account, page)
+		if err != nil {
+			return nil, err
+		}
+		dst, err = appendList(append(dst, `{"posts":`...), posts, appendPostStatement)
+		return appendNext(w, values, dst, next), err
+	})
+}
+
+func appendPostStatement(dst []byte, p *projections.PostStatement) ([]byte, error) {
+	dst = appendPost(append(dst, `{"post":`...), &p.Post)
+	dst, err := p.Statement.AppendJSON(append(dst, `,"statement":`...))
+	return append(dst, '}'), err
+}
+
+// appendPost appends a post. Before its publication only its id is known.
 func appendPost(dst []byte, p *projections.Post) []byte {
 	dst = appendText(append(dst, `{"post_id":`...), p.PostID)
+	if p.Author == "" {
+		return append(dst, '}')
+	}
 	dst = appendText(append(dst, `,"author":`...), p.Author)
 	dst = appendText(append(dst, `,"title":`...), p.Title)
 	if p.URL != "" {

@@ -20,6 +20,7 @@ const (
 	codeBadRequest         code = "bad_request"
 	codeNotFound           code = "not_found"
 	codeMethodNotAllowed   code = "method_not_allowed"
+	codeNotAcceptable      code = "not_acceptable"
 	codeTooLarge           code = "too_large"
 	codeUnsupportedMedia   code = "unsupported_media_type"
 	codeMisdirected        code = "misdirected_request"
@@ -37,6 +38,7 @@ var statuses = map[code]int{
 	codeBadRequest:         http.StatusBadRequest,
 	codeNotFound:           http.StatusNotFound,
 	codeMethodNotAllowed:   http.StatusMethodNotAllowed,
+	codeNotAcceptable:      http.StatusNotAcceptable,
 	codeTooLarge:           http.StatusRequestEntityTooLarge,
 	codeUnsupportedMedia:   http.StatusUnsupportedMediaType,
 	codeMisdirected:        http.StatusMisdirectedRequest,

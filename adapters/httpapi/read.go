@@ -15,10 +15,14 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
+// mediaJSON is the media type of most answers.
+const mediaJSON = "application/json"
+
 // Values of headers that many answers share. They are never changed.
 var (
-	typeJSON   = []string{"application/json"}
+	typeJSON   = []string{mediaJSON}
 	typeNDJSON = []string{"application/x-ndjson"}
+	typeCSV    = []string{mediaCSV + "; charset=utf-8; header=present"}
 	noCache    = []string{"no-cache"}
 	noStore    = []string{"no-store"}
 )
@@ -60,8 +64,13 @@ func (a *API) await(ctx context.Context, at domain.Position) error {
 // appendBody appends the body of an answer, as of a snapshot.
 type appendBody func(s *projections.Snapshot, dst []byte) ([]byte, error)
 
-// read answers with what appends to as of the views.
+// read answers with the JSON that appends gives, as of the views.
 func (a *API) read(w http.ResponseWriter, r *http.Request, values url.Values, appends appendBody) error {
+	return a.readAs(w, r, values, typeJSON, appends)
+}
+
+// readAs answers with what appends gives, as of the views.
+func (a *API) readAs(w http.ResponseWriter, r *http.Request, values url.Values, mediaType []string, appends appendBody) error {
 	s, err := a.snapshot(w, r, values)
 	if err != nil {
 		return err
@@ -70,14 +79,16 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, values url.Values, ap
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	body, err := appends(s, (*buffer)[:0])
-	if errors.Is(err, projections.ErrUnknownPost) {
+	switch {
+	case errors.Is(err, projections.ErrUnknownPost):
 		return &problem{code: code(domain.CodeUnknownPost), absent: true, field: "post", detail: err.Error()}
-	}
-	if err != nil {
+	case errors.Is(err, projections.ErrBadCursor):
+		return badCursor()
+	case err != nil:
 		return err
 	}
 	*buffer = body
-	writeRead(w, r, typeJSON, etag(body), body)
+	writeRead(w, r, mediaType, etag(body), body)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -16,15 +17,15 @@ func (a *API) getPostStatement(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition, param{name: "account"})
+	values, err := query(r, paramMinPosition, paramAccount, paramAt, paramSize)
 	if err != nil {
 		return err
 	}
-	account, err := queryID(values, "account")
+	account, err := queryID(values, paramAccount.name)
 	if err != nil {
 		return err
 	}
-	return a.read(w, r, values, statementOf(domain.Scope{PostID: post, AccountID: account}))
+	return a.readStatement(w, r, values, domain.Scope{PostID: post, AccountID: account})
 }
 
 // getAccountStatement serves GET /v1/accounts/{account}/pnl.
@@ -33,20 +34,34 @@ func (a *API) getAccountStatement(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition)
+	values, err := query(r, paramMinPosition, paramAt, paramSize)
 	if err != nil {
 		return err
 	}
-	return a.read(w, r, values, statementOf(domain.Scope{AccountID: account}))
+	return a.readStatement(w, r, values, domain.Scope{AccountID: account})
 }
 
 // getPlatformStatement serves GET /v1/pnl.
 func (a *API) getPlatformStatement(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, paramMinPosition)
+	values, err := query(r, paramMinPosition, paramAt, paramSize)
 	if err != nil {
 		return err
 	}
-	return a.read(w, r, values, statementOf(domain.Scope{}))
+	return a.readStatement(w, r, values, domain.Scope{})
+}
+
+// readStatement answers with a scope's statement, as of what the query says.
+func (a *API) readStatement(w http.ResponseWriter, r *http.Request, values url.Values, scope domain.Scope) error {
+	asOf, err := queryAsOf(values)
+	if err != nil {
+		return err
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		if err := withinSize(s, asOf); err != nil {
+			return nil, err
+		}
+		return appendStatement(s, dst, scope, asOf)
+	})
 }
 
 // getStatements serves GET /v1/statements: those of several posts, as of one size.
@@ -70,28 +85,9 @@ func (a *API) getStatements(w http.ResponseWriter, r *http.Request) error {
 		named[post] = true
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		dst = append(dst, `{"statements":[`...)
-		for i, post := range posts {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			var err error
-			if dst, err = appendStatement(s, dst, domain.Scope{PostID: post}); err != nil {
-				return nil, err
-			}
-		}
-		return append(dst, `]}`...), nil
+		dst, err := appendList(append(dst, `{"statements":`...), posts, func(dst []byte, post *string) ([]byte, error) {
+			return appendStatement(s, dst, domain.Scope{PostID: *post}, projections.AsOf{})
+		})
+		return append(dst, '}'), err
 	})
-}
-
-func statementOf(scope domain.Scope) appendBody {
-	return func(s *projections.Snapshot, dst []byte) ([]byte, error) { return appendStatement(s, dst, scope) }
-}
-
-func appendStatement(s *projections.Snapshot, dst []byte, scope domain.Scope) ([]byte, error) {
-	statement, err := s.Statement(scope, projections.AsOf{})
-	if err != nil {
-		return nil, err
-	}
-	return statement.AppendJSON(dst)
 }

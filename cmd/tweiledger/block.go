@@ -15,6 +15,8 @@ import (
 type block struct {
 	// Statement gives the twelve lines.
 	Statement *domain.Statement
+	// AsOfSize: the statement is as of its size, rather than of now.
+	AsOfSize bool
 	// Post is the post that the statement is of, nil where it is of none.
 	Post *projections.Post
 	// Reader is whose read-to-earn box it is, "" for that of all readers; Reading is the box of one reader.
@@ -60,15 +62,30 @@ func (b *block) scopeName() string {
 }
 
 func (b *block) writeTitle(text *strings.Builder) {
-	if b.Post == nil {
-		fmt.Fprintf(text, "%s\n\n", strings.TrimSpace("Statement of "+cmp.Or(b.Statement.Scope.AccountID, "the platform")))
-		return
+	account := b.Statement.Scope.AccountID
+	switch {
+	case b.Post == nil:
+		fmt.Fprintf(text, "Statement of %s\n", cmp.Or(account, "the platform"))
+	case b.Post.Author == "":
+		fmt.Fprintf(text, "%s\nnot published yet\n", b.Post.PostID)
+	default:
+		fmt.Fprintf(text, "%s\nby %s, %s\n", b.Post.Title, b.Post.Author, date(b.Post.PublishedAt))
 	}
-	fmt.Fprintf(text, "%s\nby %s, %s\n", b.Post.Title, b.Post.Author, date(b.Post.PublishedAt))
-	if account := b.Statement.Scope.AccountID; account != "" {
+	if b.Post != nil && account != "" {
 		fmt.Fprintf(text, "What %s earned here\n", account)
 	}
+	b.writeAsOf(text)
 	text.WriteByte('\n')
+}
+
+// writeAsOf says as of what the statement is, where that is not now.
+func (b *block) writeAsOf(text *strings.Builder) {
+	if at := b.Statement.AsOf; !at.IsZero() {
+		fmt.Fprintf(text, "As of what had occurred by %s\n", domain.FormatTime(at))
+	}
+	if b.AsOfSize {
+		fmt.Fprintf(text, "As of size %d\n", b.Statement.Size)
+	}
 }
 
 // writeReading writes the read-to-earn box, which stands outside both subtotals.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tweiledger/tweiledger/adapters/workload"
 	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
 )
 
 // demoCommand shows the sample article.
@@ -155,11 +156,11 @@ func (cmd *demoCommand) send(ctx context.Context, c console, s *service, srv *se
 // readDemoBlock reads the article's statement with the box of its reader.
 func readDemoBlock(ctx context.Context, api *client) (*block, error) {
 	article := domain.Scope{PostID: workload.ArticlePost}
-	b, err := readBlock(ctx, api, article)
+	b, err := readBlock(ctx, api, article, projections.AsOf{})
 	if err != nil {
 		return nil, err
 	}
-	own, err := readStatement(ctx, api, domain.Scope{PostID: article.PostID, AccountID: workload.ArticleReader})
+	own, err := readStatement(ctx, api, domain.Scope{PostID: article.PostID, AccountID: workload.ArticleReader}, projections.AsOf{})
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +174,8 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 		origin = "http://" + cmd.Listen
 		fmt.Fprintf(c.out, "\nWithout --once it is served on:\n")
 	}
-	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost})
-	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader})
+	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost}, projections.AsOf{})
+	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader}, projections.AsOf{})
 	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n", origin, path)
 	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
 	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)

@@ -11,6 +11,7 @@ import (
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/adapters/workload"
 	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
 )
 
 // TestUnfoldableEvent: a log that holds an event of a newer program is served as far as it can be folded; readiness for
@@ -43,7 +44,7 @@ func TestUnfoldableEvent(t *testing.T) {
 	if !errors.As(err, &unready) || unready.Status != http.StatusServiceUnavailable || !strings.Contains(string(unready.text), "unsupported version") {
 		t.Errorf("/readyz?for=read: %v", err)
 	}
-	text, err := api.statement(t.Context(), domain.Scope{PostID: workload.ArticlePost})
+	text, err := api.statement(t.Context(), domain.Scope{PostID: workload.ArticlePost}, projections.AsOf{})
 	if err != nil || !strings.Contains(string(text), `"total":"3.3"`) {
 		t.Errorf("the statement: %s, %v", text, err)
 	}

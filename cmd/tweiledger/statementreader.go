@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -15,10 +16,11 @@ import (
 
 // statementReader reads statements and what stands beside them on a page.
 type statementReader interface {
-	// statement returns a statement as the route gives it. Of a post that nobody published it is an error.
-	statement(ctx context.Context, scope domain.Scope) ([]byte, error)
+	// statement returns a statement as the route gives it. Of a post that nobody published, and as of a size that the log
+	// has not got to, it is an error.
+	statement(ctx context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error)
 	// post returns a post that was published.
-	post(ctx context.Context, id string) (*projections.Post, error)
+	post(ctx context.Context, id string, asOf projections.AsOf) (*projections.Post, error)
 	// tariffs returns the versions of the tariff, none for an empty log.
 	tariffs(ctx context.Context) (domain.Tariffs, error)
 	close() error
@@ -46,23 +48,25 @@ func (p *place) statementReader(ctx context.Context, c console) (statementReader
 // folderStatements reads the views of a folder.
 type folderStatements struct{ service *service }
 
-func (f folderStatements) statement(_ context.Context, scope domain.Scope) ([]byte, error) {
+func (f folderStatements) statement(_ context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error) {
 	snapshot := f.service.views.Snapshot()
 	defer snapshot.Close()
-	s, err := snapshot.Statement(scope, projections.AsOf{})
-	if errors.Is(err, projections.ErrUnknownPost) {
+	s, err := snapshot.Statement(scope, asOf)
+	switch {
+	case errors.Is(err, projections.ErrUnknownPost):
 		return nil, fmt.Errorf("no post %s was published", scope.PostID)
-	}
-	if err != nil {
+	case errors.Is(err, projections.ErrNotFolded):
+		return nil, fmt.Errorf("there is no size %d yet: the log has %d events", asOf.Size, snapshot.Size())
+	case err != nil:
 		return nil, err
 	}
 	return s.AppendJSON(nil)
 }
 
-func (f folderStatements) post(_ context.Context, id string) (*projections.Post, error) {
+func (f folderStatements) post(_ context.Context, id string, asOf projections.AsOf) (*projections.Post, error) {
 	snapshot := f.service.views.Snapshot()
 	defer snapshot.Close()
-	post, found, err := snapshot.Post(id, projections.AsOf{})
+	post, found, err := snapshot.Post(id, asOf)
 	if err == nil && !found {
 		err = fmt.Errorf("no post %s was published", id)
 	}
@@ -75,26 +79,40 @@ func (f folderStatements) tariffs(ctx context.Context) (domain.Tariffs, error) {
 
 func (f folderStatements) close() error { return f.service.Close() }
 
-func (c *client) statement(ctx context.Context, scope domain.Scope) ([]byte, error) {
-	path, query := statementRoute(scope)
+func (c *client) statement(ctx context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error) {
+	path, query := statementRoute(scope, asOf)
 	return c.read(ctx, path, query)
 }
 
 // statementRoute returns the route of a scope's statement (DESIGN section 6).
-func statementRoute(scope domain.Scope) (path string, query url.Values) {
+func statementRoute(scope domain.Scope, asOf projections.AsOf) (path string, query url.Values) {
+	query = asOfQuery(asOf)
 	switch {
 	case scope.PostID != "" && scope.AccountID != "":
-		return "/v1/posts/" + scope.PostID + "/pnl", url.Values{"account": {scope.AccountID}}
+		query.Set("account", scope.AccountID)
+		return "/v1/posts/" + scope.PostID + "/pnl", query
 	case scope.PostID != "":
-		return "/v1/posts/" + scope.PostID + "/pnl", nil
+		return "/v1/posts/" + scope.PostID + "/pnl", query
 	case scope.AccountID != "":
-		return "/v1/accounts/" + scope.AccountID + "/pnl", nil
+		return "/v1/accounts/" + scope.AccountID + "/pnl", query
 	}
-	return "/v1/pnl", nil
+	return "/v1/pnl", query
 }
 
-func (c *client) post(ctx context.Context, id string) (*projections.Post, error) {
-	text, err := c.read(ctx, "/v1/posts/"+id, nil)
+// asOfQuery returns the parameters by which the routes are asked as of a size and a time.
+func asOfQuery(asOf projections.AsOf) url.Values {
+	query := url.Values{}
+	if asOf.Sized {
+		query.Set("size", strconv.FormatUint(asOf.Size, 10))
+	}
+	if !asOf.At.IsZero() {
+		query.Set("at", domain.FormatTime(asOf.At))
+	}
+	return query
+}
+
+func (c *client) post(ctx context.Context, id string, asOf projections.AsOf) (*projections.Post, error) {
+	text, err := c.read(ctx, "/v1/posts/"+id, asOfQuery(asOf))
 	if err != nil {
 		return nil, err
 	}

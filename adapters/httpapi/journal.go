@@ -1,0 +1,229 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+var (
+	paramAccount = param{name: "account"}
+	paramLine    = param{name: "line"}
+)
+
+// journalParams are the parameters that every journal takes.
+var journalParams = []param{paramMinPosition, paramLine, paramFrom, paramTo, paramOrder, paramLimit, paramCursor}
+
+// getPostEntries serves GET /v1/posts/{post}/entries: the journal of a post, or of an account under it.
+func (a *API) getPostEntries(w http.ResponseWriter, r *http.Request) error {
+	values, scope, err := postScope(r, journalParams)
+	if err != nil {
+		return err
+	}
+	return a.readEntries(w, r, values, scope)
+}
+
+// getAccountEntries serves GET /v1/accounts/{account}/entries.
+func (a *API) getAccountEntries(w http.ResponseWriter, r *http.Request) error {
+	values, scope, err := accountScope(r, journalParams)
+	if err != nil {
+		return err
+	}
+	return a.readEntries(w, r, values, scope)
+}
+
+// postScope returns the query of a route under a post, which takes an account too, and the scope that it names.
+func postScope(r *http.Request, params []param) (url.Values, domain.Scope, error) {
+	post, err := pathID(r, "post")
+	if err != nil {
+		return nil, domain.Scope{}, err
+	}
+	values, err := query(r, append(slices.Clip(params), paramAccount)...)
+	if err != nil {
+		return nil, domain.Scope{}, err
+	}
+	account, err := queryID(values, paramAccount.name)
+	return values, domain.Scope{PostID: post, AccountID: account}, err
+}
+
+// accountScope returns the query of a route under an account, and the scope that its path names.
+func accountScope(r *http.Request, params []param) (url.Values, domain.Scope, error) {
+	account, err := pathID(r, "account")
+	if err != nil {
+		return nil, domain.Scope{}, err
+	}
+	values, err := query(r, params...)
+	return values, domain.Scope{AccountID: account}, err
+}
+
+func journalQuery(values url.Values, scope domain.Scope) (q projections.JournalQuery, err error) {
+	q.Scope = scope
+	if values.Has(paramLine.name) {
+		var known bool
+		if q.Line, known = domain.ParseLine(values.Get(paramLine.name)); !known {
+			return q, problemf(codeBadRequest, paramLine.name, "%.60q is no line of a statement", values.Get(paramLine.name))
+		}
+	}
+	if q.From, q.To, err = queryPeriod(values); err != nil {
+		return q, err
+	}
+	order, err := queryChoice(values, paramOrder.name, ascending, descending)
+	if err != nil {
+		return q, err
+	}
+	q.Newest = order == descending
+	q.Page, err = queryPage(values)
+	return q, err
+}
+
+// readEntries answers with a page of a scope's journal, as JSON or CSV. The entries of an event stay on one page.
+func (a *API) readEntries(w http.ResponseWriter, r *http.Request, values url.Values, scope domain.Scope) error {
+	q, err := journalQuery(values, scope)
+	if err != nil {
+		return err
+	}
+	media, err := negotiate(w, r, mediaJSON, mediaCSV)
+	if err != nil {
+		return err
+	}
+	answer := typeJSON
+	if media == mediaCSV {
+		answer = typeCSV
+	}
+	return a.readAs(w, r, values, answer, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		places, next, err := s.Journal(q)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := a.explainer(r.Context(), s).entries(places, q)
+		if err != nil {
+			return nil, err
+		}
+		if media == mediaCSV {
+			linkNext(w, values, next)
+			return appendCSV(dst, entryRecords(entries))
+		}
+		dst, err = appendList(append(dst, `{"entries":`...), entries, appendEntry)
+		return appendNext(w, values, dst, next), err
+	})
+}
+
+// entry is a posting seen from one of its sides; or, where posting is nil, an event that moved nothing, and why.
+type entry struct {
+	*explained
+	posting *domain.ExplainedPosting
+	// account is whose line it is, and party who that is in the engagement. Of what moved nothing it is who acted.
+	account string
+	party   domain.Party
+	line    domain.Line
+	change  domain.Twei
+}
+
+// entries returns those of events, within what a query asks for.
+func (x *explainer) entries(places []projections.Place, q projections.JournalQuery) (entries []entry, err error) {
+	for _, place := range places {
+		e, err := x.explain(place)
+		if err != nil {
+			return nil, err
+		}
+		entries = e.appendEntries(entries, q.Scope, q.Line)
+	}
+	return entries, nil
+}
+
+// appendEntries appends the entries of an event within a scope, and of one line where that is valid. An event that moved
+// nothing in the scope, and has no reason why, has none.
+func (e *explained) appendEntries(entries []entry, scope domain.Scope, line domain.Line) []entry {
+	if e.event.Reason != "" && !line.Valid() {
+		return append(entries, entry{explained: e, account: e.event.AccountID})
+	}
+	for i := range e.explanation.Postings {
+		p := &e.explanation.Postings[i]
+		sides, n := p.Entries()
+		for _, side := range sides[:n] {
+			if scope.AccountID != "" && side.Account != scope.AccountID || line.Valid() && side.Line != line {
+				continue
+			}
+			party := p.CreditParty
+			if side.Side == p.Debit {
+				party = p.DebitParty
+			}
+			entries = append(entries, entry{e, p, side.Account, party, side.Line, side.Change})
+		}
+	}
+	return entries
+}
+
+func appendEntry(dst []byte, e *entry) ([]byte, error) {
+	dst = strconv.AppendUint(append(dst, `{"index":`...), e.place.Index, 10)
+	dst = appendText(append(dst, `,"event_id":`...), e.event.ID.String())
+	dst = appendText(append(dst, `,"type":`...), e.event.Type.String())
+	dst = domain.AppendTime(append(dst, `,"occurred_at":"`...), e.event.OccurredAt)
+	dst = domain.AppendTime(append(dst, `","recorded_at":"`...), e.event.RecordedAt)
+	dst = appendText(append(dst, `","post_id":`...), e.event.PostID)
+	if e.event.CommentID != "" {
+		dst = appendText(append(dst, `,"comment_id":`...), e.event.CommentID)
+	}
+	if e.account != "" {
+		dst = appendText(append(dst, `,"account_id":`...), e.account)
+	}
+	if e.posting != nil {
+		dst = appendText(append(dst, `,"party":`...), e.party.String())
+		dst = appendText(append(dst, `,"line":`...), e.line.String())
+		dst = appendText(append(dst, `,"change":`...), e.change.String())
+		dst = e.posting.Posting.AppendJSON(append(dst, `,"posting":`...))
+	}
+	dst = strconv.AppendUint(append(dst, `,"tariff":{"version":`...), e.event.Tariff, 10)
+	if e.posting != nil {
+		dst = strconv.AppendInt(append(dst, `,"row":`...), int64(e.posting.Row), 10)
+	}
+	dst = append(dst, '}')
+	if e.event.Reason != "" {
+		dst = appendText(append(dst, `,"reason":`...), string(e.event.Reason))
+	}
+	return append(e.links.appendMembers(dst), '}'), nil
+}
+
+// entryHeader are the columns of the journal as CSV, in their order.
+var entryHeader = []string{
+	"index", "event_id", "type", "occurred_at", "recorded_at", "post_id", "comment_id", "account_id", "party", "line", "change",
+	"debit_account", "debit_line", "credit_account", "credit_line", "amount", "reversal", "tariff_version", "tariff_row", "reason",
+	"taken_back_by", "made_good_by", "takes_back", "origin",
+}
+
+// entryRecords returns entries as records of CSV. What an entry does not have is empty.
+func entryRecords(entries []entry) [][]string {
+	records := make([][]string, 0, 1+len(entries))
+	records = append(records, entryHeader)
+	for i := range entries {
+		records = append(records, entries[i].record())
+	}
+	return records
+}
+
+func (e *entry) record() []string {
+	record := []string{
+		strconv.FormatUint(e.place.Index, 10), e.event.ID.String(), e.event.Type.String(),
+		domain.FormatTime(e.event.OccurredAt), domain.FormatTime(e.event.RecordedAt), e.event.PostID, e.event.CommentID, e.account,
+	}
+	if p := e.posting; p != nil {
+		record = append(record, e.party.String(), e.line.String(), e.change.String(),
+			p.Debit.Account, p.Debit.Line.String(), p.Credit.Account, p.Credit.Line.String(), p.Amount.String(),
+			strconv.FormatBool(p.Reversal), strconv.FormatUint(e.event.Tariff, 10), strconv.Itoa(p.Row))
+	} else {
+		record = append(record, "", "", "", "", "", "", "", "", "", strconv.FormatUint(e.event.Tariff, 10), "")
+	}
+	record = append(record, string(e.event.Reason))
+	for _, link := range e.links.byName() {
+		id := ""
+		if link.id != (domain.EventID{}) {
+			id = link.id.String()
+		}
+		record = append(record, id)
+	}
+	return record
+}
