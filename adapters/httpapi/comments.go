@@ -45,6 +45,7 @@ func appendComment(dst []byte, c *projections.Comment) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	dst = appendText(append(dst, `,"read_to_earn":`...), c.Sums.Of(domain.ReadToEarn).String())
 	dst = appendText(append(dst, `,"earned":`...), c.Earned.String())
 	dst = strconv.AppendUint(append(dst, `,"likes":`...), c.Likes, 10)
 	dst = strconv.AppendUint(append(dst, `,"dislikes":`...), c.Dislikes, 10)

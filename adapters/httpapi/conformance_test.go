@@ -17,7 +17,9 @@ import (
 // optionalMembers are those that an object of an answer may lack, by the name of the member.
 var optionalMembers = map[string]bool{
 	"also": true, "reason": true, "url": true, "recorded_through": true, "effective_from": true, "date": true,
-	"field": true, "commenter": true, "comment_id": true, "by": true, "note": true, "reversal": true,
+	"field": true, "commenter": true, "comment_id": true, "by": true, "note": true, "reversal": true, "as_of": true,
+	"next": true, "removed_at": true, "author_reaction_pays": true, "own_post_comment_pays": true,
+	"taken_back_by": true, "made_good_by": true, "takes_back": true, "origin": true,
 }
 
 // TestEveryRouteConforms asks every route for every kind of answer that it has, through a client that holds both ways to
@@ -64,11 +66,25 @@ func askEveryRoute(t *testing.T, w *world) {
 		"/v1/posts/p1", "/v1/posts/p1/pnl", "/v1/posts/p1/pnl?account=u2", "/v1/posts/p1/pnl?account=nobody", "/v1/accounts/u2/pnl",
 		"/v1/pnl?min_position=" + strings.ReplaceAll(position, "/", "%2F"), "/v1/statements?post=p1&post=" + workload.ArticlePost, "/v1/events/" + id,
 		"/v1/events?source=%2Fweb&id=e-2", "/v1/tariffs", "/v1/tariffs/1", "/openapi.yaml",
+		"/v1/posts/p1?size=49", "/v1/posts/p1?at=2019-01-01T00:00:00Z", "/v1/posts/p1/pnl?account=u2&size=49&at=2020-01-29T12:00:00Z",
+		"/v1/accounts/u2/pnl?at=2020-01-29T13:00:00%2B01:00", "/v1/pnl?size=0", "/v1/posts", "/v1/posts?sort=published&order=asc&limit=1",
+		"/v1/posts/p1/entries", "/v1/posts/p1/entries?account=u2&limit=1", "/v1/accounts/u2/entries?line=earned_for_pluses&order=desc",
+		"/v1/posts/" + workload.ArticlePost + "/comments?limit=2", "/v1/posts/p1/history", "/v1/posts/p1/history?account=u2",
+		"/v1/accounts/u2/history?interval=hour&from=2020-01-29T12:00:00Z&to=2020-01-30T12:00:00Z", "/v1/history?limit=1",
+		"/v1/accounts/u2/posts", "/v1/accounts?sort=total&limit=3", "/v1/accounts/nobody/entries", "/v1/accounts/nobody/posts",
 	} {
 		tag := w.get(path).want(t, 200).header.Get("ETag")
 		w.get(path, header("If-None-Match", tag)).want(t, 304)
 		w.do("HEAD", path, "", "").want(t, 200)
 	}
+	for _, path := range []string{"/v1/posts/p1/entries", "/v1/accounts/u2/entries"} {
+		w.get(path, header("Accept", "text/csv")).want(t, 200, "PostLiked")
+		w.do("HEAD", path, "", "", header("Accept", "text/csv")).want(t, 200)
+		w.get(path, header("Accept", "text/html")).want(t, 406, `"not_acceptable"`)
+	}
+	w.get("/v1/accounts", header("Accept", mediaLines)).want(t, 200, `"treasury"`)
+	w.do("HEAD", "/v1/accounts", "", "", header("Accept", mediaLines)).want(t, 200)
+	w.get("/v1/accounts", header("Accept", "text/csv")).want(t, 406, `"not_acceptable"`)
 	w.get("/v1/log").want(t, 200, `"TariffPublished"`)
 	w.do("HEAD", "/v1/log?follow=true", "", "").want(t, 200)
 	w.get("/livez").want(t, 200)
@@ -78,7 +94,8 @@ func askEveryRoute(t *testing.T, w *world) {
 	w.do("HEAD", "/metrics", "", "").want(t, 200)
 
 	for _, path := range []string{"/v1/posts/p9", "/v1/posts/p9/pnl", "/v1/statements?post=p1&post=p9", "/v1/events/" + domain.EventID{}.String(),
-		"/v1/events?source=a&id=b", "/v1/tariffs/2"} {
+		"/v1/events?source=a&id=b", "/v1/tariffs/2", "/v1/posts/p1/pnl?size=0", "/v1/posts/p1?size=0", "/v1/posts/p9/entries",
+		"/v1/posts/p9/comments", "/v1/posts/p9/history?account=u2"} {
 		w.get(path).want(t, 404)
 	}
 	askOperatorRoutes(t, w, id)
@@ -132,6 +149,10 @@ func refusesChanges(t *testing.T, x *exchange) {
 		// One line stands for all; TestGoldenEventsConform has a line of each type.
 		line, _, _ := bytes.Cut(x.answer.body, []byte("\n"))
 		refusesJSONChanges(t, line, x.answer.status, func(changed []byte) error { return x.validate(append(changed, '\n')) })
+	case typeCSV[0]:
+		if x.validate(bytes.TrimPrefix(x.answer.body, []byte("index,"))) == nil {
+			t.Error("another header row is taken")
+		}
 	case "application/yaml":
 		if x.validate(append(bytes.Clone(x.answer.body), "unexpected: x\n"...)) == nil {
 			t.Error("a document with a member more is taken")

@@ -104,6 +104,13 @@ func TestClosedSetsAgree(t *testing.T) {
 			t.Errorf("%s is %q in the document, %q in the code", name, got, set)
 		}
 	}
+	var parties []string
+	for party := domain.PartyAuthor; party <= domain.PartyBuyer; party++ {
+		parties = append(parties, party.String())
+	}
+	if got := enum(schema("Party")); !slices.Equal(got, parties) {
+		t.Errorf("Party is %q in the document, %q in the code", got, parties)
+	}
 	codes := slices.Sorted(maps.Keys(statuses))
 	documented := append(enum(schema("RejectionCode")), enum(schema("ProblemCode").AnyOf[1].Value)...)
 	slices.Sort(documented)
