@@ -18,6 +18,13 @@
 // One request reads one snapshot of the views, so all of its answer is as of one size. Every answer carries Ledger-Size and
 // Ledger-Position, a 304 too, and an ETag over its very bytes.
 //
+// Two reads are streams instead, without an ETag: the log, and the listing of balances (accounts.go). One that an error
+// interrupts is cut off, never ended as if it were whole.
+//
+// A list comes in pages (page.go): its cursor is the views' own, and Link leads to the next page. A route with two
+// representations negotiates (accept.go). An event is read from the log and explained by its tariff (explain.go), also for
+// the journal, whose entries are the sides of its postings (journal.go).
+//
 // # A stream of lines
 //
 // POST /v1/events of application/x-ndjson runs on two goroutines. One reads the body, cuts it into lines and parses what
