@@ -23,9 +23,11 @@ type ExplainedPosting struct {
 	Posting
 	// Row is the row's place in the version's rows, from 0.
 	Row int
-	// Engagement is what the row prices. For what takes postings back, or makes them again, it is that of the first event.
+	// Engagement is what the row prices. For what takes postings back, or makes them again, it is that of the first
+	// event.
 	Engagement EventType
-	// DebitParty and CreditParty are who the posting's sides are in the engagement. A reversal's are swapped like its sides.
+	// DebitParty and CreditParty are who the posting's sides are in the engagement. A reversal's are swapped like its
+	// sides.
 	DebitParty, CreditParty Party
 }
 
@@ -36,7 +38,8 @@ type Fact struct {
 	Value any
 }
 
-// IsAbout returns the event that e is about: which one it takes back or makes good; false for an event that is about none.
+// IsAbout returns the event that e is about: which one it takes back or makes good; false for an event that is about
+// none.
 func (e *Event) IsAbout() (EventID, bool) {
 	for _, id := range [3]EventID{e.Withdraws, e.Reverses, e.Reinstates} {
 		if id != (EventID{}) {
@@ -46,17 +49,17 @@ func (e *Event) IsAbout() (EventID, bool) {
 	return EventID{}, false
 }
 
-// Explain works out again what an event moved. origin is the engagement's event by which the tariff gave the postings that
-// e takes back or makes again, nil where e takes back and makes again nothing; t is the version that e names, nil where it
-// names none. That there was a reversal, or a rewarded read, on the stream before is taken at the event's word: only the
-// stream can tell, and Check asks it. An event whose postings or reason do not follow from its origin and the tariff is an
-// error that wraps ErrCorrupt.
+// Explain works out again what an event moved. origin is the engagement's event by which the tariff gave the postings
+// that e takes back or makes again, nil where e takes back and makes again nothing; t is the version that e names, nil
+// where it names none. That there was a reversal, or a rewarded read, on the stream before is taken at the event's
+// word: only the stream can tell, and Check asks it. An event whose postings or reason do not follow from its origin
+// and the tariff is an error that wraps ErrCorrupt.
 func Explain(e, origin *Event, t *Tariff) (Explanation, error) {
 	if e.Tariff == 0 {
 		return Explanation{}, nil
 	}
 	if _, about := e.IsAbout(); about != (origin != nil) {
-		return Explanation{}, fmt.Errorf("event %s of type %s: its origin is given just where it is about one: %w", e.ID, e.Type, ErrCorrupt)
+		return Explanation{}, fmt.Errorf("event %s of type %s does not fit the origin given: %w", e.ID, e.Type, ErrCorrupt)
 	}
 	if origin == nil {
 		origin = e
@@ -109,8 +112,8 @@ func rulesGive(e, origin *Event, t *Tariff) Event {
 	return want
 }
 
-// idleReason says why an engagement's event moves nothing, "" where the tariff decides. What stood on its stream is what the
-// event's reason says.
+// idleReason says why an engagement's event moves nothing, "" where the tariff decides. What stood on its stream is
+// what the event's reason says.
 func idleReason(e *Event, t *Tariff) Reason {
 	var before reversal
 	if e.Reason == ReasonReversed {
@@ -169,7 +172,8 @@ func (x *Explanation) explainReason(e, origin *Event, t *Tariff) {
 		x.Because = fmt.Sprintf("an operator's reversal stood on the stream %s", e.Stream)
 	case e.Reason == ReasonAlreadyRewarded:
 		x.Facts = []Fact{{"stream", string(e.Stream)}}
-		x.Because = fmt.Sprintf("one read is rewarded for each account and post, and one on the stream %s was before", e.Stream)
+		x.Because = fmt.Sprintf("one read is rewarded for each account and post, and one on the stream %s was before",
+			e.Stream)
 	case e.Reason == ReasonTooShort:
 		x.Facts = []Fact{{"seconds_read", e.SecondsRead}, {"time_to_read_seconds", e.TimeToReadSeconds},
 			{"read_min_fraction", t.ReadMinFraction.String()}}

@@ -18,8 +18,8 @@ var accountOrders = map[string]projections.Sort{
 	"balance": projections.ByBalance, "total": projections.ByTotal, "profit": projections.ByProfit,
 }
 
-// getAccounts serves GET /v1/accounts: as JSON pages of accounts in an order, as they are now; as NDJSON every balance as of
-// one size.
+// getAccounts serves GET /v1/accounts: as JSON pages of accounts in an order, as they are now; as NDJSON every balance
+// as of one size.
 func (a *API) getAccounts(w http.ResponseWriter, r *http.Request) error {
 	values, err := query(r, paramMinPosition, paramSort, paramOrder, paramLimit, paramCursor, paramSize)
 	if err != nil {
@@ -67,15 +67,14 @@ func (a *API) readAccounts(w http.ResponseWriter, r *http.Request, values url.Va
 		if err != nil {
 			return nil, err
 		}
-		dst, err = appendList(append(dst, `{"accounts":`...), statements, func(dst []byte, s **domain.Statement) ([]byte, error) {
-			return (*s).AppendJSON(dst)
-		})
+		one := func(dst []byte, s **domain.Statement) ([]byte, error) { return (*s).AppendJSON(dst) }
+		dst, err = appendList(append(dst, `{"accounts":`...), statements, one)
 		return appendNext(w, values, dst, next), err
 	})
 }
 
-// readBalances answers with the balance of every account as of one size, by account id, one a line, and a line at the end
-// that adds them up. It holds one snapshot and a chunk of lines, however many accounts there are.
+// readBalances answers with the balance of every account as of one size, by account id, one a line, and a line at the
+// end that adds them up. It holds one snapshot and a chunk of lines, however many accounts there are.
 func (a *API) readBalances(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	asOf, err := queryAsOf(values)
 	if err != nil {

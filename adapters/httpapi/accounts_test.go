@@ -54,8 +54,8 @@ func (w *world) load(accounts, engagements int) {
 	w.settle()
 }
 
-// TestBalances: as of each of several sizes, every account comes once, by its id, with what its own statement says, and all
-// of them together are minus the treasury.
+// TestBalances: as of each of several sizes, every account comes once, by its id, with what its own statement says, and
+// all of them together are minus the treasury.
 func TestBalances(t *testing.T) {
 	w := openWorld(t)
 	w.load(600, 3_000)
@@ -156,8 +156,8 @@ func (s *breakingSnapshot) Scan(from, to []byte) iter.Seq2[projections.Row, erro
 	}
 }
 
-// TestBalancesThatBreak: a listing that has begun is cut off where it breaks, so that nobody takes it for whole; before that
-// it is a problem.
+// TestBalancesThatBreak: a listing that has begun is cut off where it breaks, so that nobody takes it for whole; before
+// that it is a problem.
 func TestBalancesThatBreak(t *testing.T) {
 	for _, after := range []int{0, 1_000} {
 		store := &breakingStore{after: after}

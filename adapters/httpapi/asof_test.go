@@ -39,8 +39,8 @@ func drawMoment(t *rapid.T, log naive) time.Time {
 	return livelyStart.Add(time.Duration(rapid.Int64Range(int64(-time.Hour), int64(97*time.Hour)).Draw(t, "since the start")))
 }
 
-// TestStatementsAsOf: every statement as of any size, any time and both is, byte for byte, what the log's lines give when
-// they are added up.
+// TestStatementsAsOf: every statement as of any size, any time and both is, byte for byte, what the log's lines give
+// when they are added up.
 func TestStatementsAsOf(t *testing.T) {
 	l := openLively(t, 1, 1_500)
 	log := l.events()

@@ -8,8 +8,8 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// explainer reads events from the log with what explains them, for one answer: a tariff, and an event that several lead to,
-// is read once. It is used by one goroutine.
+// explainer reads events from the log with what explains them, for one answer: a tariff, and an event that several lead
+// to, is read once. It is used by one goroutine.
 type explainer struct {
 	api   *API
 	ctx   context.Context
@@ -31,8 +31,8 @@ type explained struct {
 
 // links name the events that an event has to do with; the zero id is none.
 type links struct {
-	// takenBackBy took back the postings that the event made, madeGoodBy made a reversal good; the event takes back those of
-	// takesBack, and origin is the engagement by which the tariff gave what it takes back or makes again.
+	// takenBackBy took back the postings that the event made, madeGoodBy made a reversal good; the event takes back
+	// those of takesBack, and origin is the engagement by which the tariff gave what it takes back or makes again.
 	takenBackBy, madeGoodBy, takesBack, origin domain.EventID
 }
 
@@ -44,7 +44,9 @@ func (l *links) byName() [4]struct {
 	return [4]struct {
 		name string
 		id   domain.EventID
-	}{{"taken_back_by", l.takenBackBy}, {"made_good_by", l.madeGoodBy}, {"takes_back", l.takesBack}, {"origin", l.origin}}
+	}{
+		{"taken_back_by", l.takenBackBy}, {"made_good_by", l.madeGoodBy}, {"takes_back", l.takesBack}, {"origin", l.origin},
+	}
 }
 
 func (a *API) explainer(ctx context.Context, s *projections.Snapshot) *explainer {
@@ -111,7 +113,8 @@ func (x *explainer) link(e *explained) error {
 		place *projections.Place
 		id    *domain.EventID
 	}{
-		{found.TakenBackBy, &e.links.takenBackBy}, {found.MadeGoodBy, &e.links.madeGoodBy}, {found.TakesBack, &e.links.takesBack},
+		{found.TakenBackBy, &e.links.takenBackBy}, {found.MadeGoodBy, &e.links.madeGoodBy},
+		{found.TakesBack, &e.links.takesBack},
 	} {
 		if l.place == nil {
 			continue

@@ -63,9 +63,10 @@ func accountScope(r *http.Request, params []param) (url.Values, domain.Scope, er
 func journalQuery(values url.Values, scope domain.Scope) (q projections.JournalQuery, err error) {
 	q.Scope = scope
 	if values.Has(paramLine.name) {
+		key := values.Get(paramLine.name)
 		var known bool
-		if q.Line, known = domain.ParseLine(values.Get(paramLine.name)); !known {
-			return q, problemf(codeBadRequest, paramLine.name, "%.60q is no line of a statement", values.Get(paramLine.name))
+		if q.Line, known = domain.ParseLine(key); !known {
+			return q, problemf(codeBadRequest, paramLine.name, "%.60q is no line of a statement", key)
 		}
 	}
 	if q.From, q.To, err = queryPeriod(values); err != nil {
@@ -135,8 +136,8 @@ func (x *explainer) entries(places []projections.Place, q projections.JournalQue
 	return entries, nil
 }
 
-// appendEntries appends the entries of an event within a scope, and of one line where that is valid. An event that moved
-// nothing in the scope, and has no reason why, has none.
+// appendEntries appends the entries of an event within a scope, and of one line where that is valid. An event that
+// moved nothing in the scope, and has no reason why, has none.
 func (e *explained) appendEntries(entries []entry, scope domain.Scope, line domain.Line) []entry {
 	if e.event.Reason != "" && !line.Valid() {
 		return append(entries, entry{explained: e, account: e.event.AccountID})
@@ -190,9 +191,9 @@ func appendEntry(dst []byte, e *entry) ([]byte, error) {
 
 // entryHeader are the columns of the journal as CSV, in their order.
 var entryHeader = []string{
-	"index", "event_id", "type", "occurred_at", "recorded_at", "post_id", "comment_id", "account_id", "party", "line", "change",
-	"debit_account", "debit_line", "credit_account", "credit_line", "amount", "reversal", "tariff_version", "tariff_row", "reason",
-	"taken_back_by", "made_good_by", "takes_back", "origin",
+	"index", "event_id", "type", "occurred_at", "recorded_at", "post_id", "comment_id", "account_id",
+	"party", "line", "change", "debit_account", "debit_line", "credit_account", "credit_line", "amount", "reversal",
+	"tariff_version", "tariff_row", "reason", "taken_back_by", "made_good_by", "takes_back", "origin",
 }
 
 // entryRecords returns entries as records of CSV. What an entry does not have is empty.
@@ -208,7 +209,8 @@ func entryRecords(entries []entry) [][]string {
 func (e *entry) record() []string {
 	record := []string{
 		strconv.FormatUint(e.place.Index, 10), e.event.ID.String(), e.event.Type.String(),
-		domain.FormatTime(e.event.OccurredAt), domain.FormatTime(e.event.RecordedAt), e.event.PostID, e.event.CommentID, e.account,
+		domain.FormatTime(e.event.OccurredAt), domain.FormatTime(e.event.RecordedAt),
+		e.event.PostID, e.event.CommentID, e.account,
 	}
 	if p := e.posting; p != nil {
 		record = append(record, e.party.String(), e.line.String(), e.change.String(),

@@ -119,8 +119,8 @@ func decodePage[T any](t testing.TB, a *answer, name string) (elements []T) {
 	return elements
 }
 
-// TestEntriesAddUp: the entries of every scope are what its events' postings say, in log order, add up to the lines of its
-// statement, and are the same as CSV and the newest first.
+// TestEntriesAddUp: the entries of every scope are what its events' postings say, in log order, add up to the lines of
+// its statement, and are the same as CSV and the newest first.
 func TestEntriesAddUp(t *testing.T) {
 	l := openLively(t, 3, 700)
 	log := l.events()
@@ -256,7 +256,8 @@ func TestEntriesOfAnEventStayTogether(t *testing.T) {
 	}
 }
 
-// TestExplained follows one like through all that can become of it: what each event names, and by which row it is explained.
+// TestExplained follows one like through all that can become of it: what each event names, and by which row it is
+// explained.
 func TestExplained(t *testing.T) {
 	w := openWorld(t)
 	w.publish("p1")

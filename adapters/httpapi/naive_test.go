@@ -10,8 +10,8 @@ import (
 // naive is a log from which statements are worked out anew each time, by the words of DESIGN section 6.
 type naive []*domain.Event
 
-// counted returns the events that count as of a size, where sized, and of a time, where that is not zero. Their places in the
-// log are the keys of an order that only grows.
+// counted returns the events that count as of a size, where sized, and of a time, where that is not zero. Their places
+// in the log are the keys of an order that only grows.
 func (n naive) counted(size uint64, sized bool, at time.Time) (events naive, indexes []uint64) {
 	for i, e := range n {
 		if sized && uint64(i) >= size || !at.IsZero() && e.OccurredAt.After(at) {

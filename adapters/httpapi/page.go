@@ -51,8 +51,8 @@ func badCursor() *problem {
 	return problemf(codeBadRequest, paramCursor.name, "is not a cursor that a page of this list gave")
 }
 
-// queryPeriod returns the times of occurrence that the query asks for, the first inclusive and the second exclusive; zero
-// for no bound.
+// queryPeriod returns the times of occurrence that the query asks for, the first inclusive and the second exclusive;
+// zero for no bound.
 func queryPeriod(values url.Values) (from, to time.Time, err error) {
 	if from, err = queryTime(values, paramFrom.name); err != nil {
 		return from, to, err
@@ -66,7 +66,8 @@ func queryPeriod(values url.Values) (from, to time.Time, err error) {
 	return from, to, err
 }
 
-// appendNext ends the object of a page, with the cursor of the next one where there is one, which the header Link gets too.
+// appendNext ends the object of a page, with the cursor of the next one where there is one, which the header Link gets
+// too.
 func appendNext(w http.ResponseWriter, values url.Values, dst []byte, next string) []byte {
 	if next != "" {
 		linkNext(w, values, next)

@@ -150,8 +150,8 @@ func text(path ...string) func(map[string]any) string {
 	}
 }
 
-// TestPagesWhileEventsArrive: what was there when the first page was read comes once, and what comes later at most once, in
-// the order of the list.
+// TestPagesWhileEventsArrive: what was there when the first page was read comes once, and what comes later at most
+// once, in the order of the list.
 func TestPagesWhileEventsArrive(t *testing.T) {
 	for name, test := range map[string]struct {
 		path, list string
@@ -274,8 +274,8 @@ func (l *lively) statements(path, list string) (statements []*domain.Statement) 
 	return statements
 }
 
-// TestHistory: the hours and days are those in which something occurred, each statement is the log's as of their end, and
-// the changes lead from one to the next.
+// TestHistory: the hours and days are those in which something occurred, each statement is the log's as of their end,
+// and the changes lead from one to the next.
 func TestHistory(t *testing.T) {
 	l := openLively(t, 9, 500)
 	log := l.events()

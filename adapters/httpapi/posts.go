@@ -11,7 +11,8 @@ import (
 
 // postOrders are what a list of posts may be sorted by.
 var postOrders = map[string]projections.Sort{
-	"total": projections.ByTotal, "profit": projections.ByProfit, "loss": projections.ByLoss, "published": projections.ByPublication,
+	"total": projections.ByTotal, "profit": projections.ByProfit, "loss": projections.ByLoss,
+	"published": projections.ByPublication,
 }
 
 // getPost serves GET /v1/posts/{post}: the post and its statement, which holds its counts.
@@ -73,8 +74,8 @@ func (a *API) getPosts(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// getAccountPosts serves GET /v1/accounts/{account}/posts: pages of the posts that touched an account, by their ids, with
-// its own statements.
+// getAccountPosts serves GET /v1/accounts/{account}/posts: pages of the posts that touched an account, by their ids,
+// with its own statements.
 func (a *API) getAccountPosts(w http.ResponseWriter, r *http.Request) error {
 	account, err := pathID(r, "account")
 	if err != nil {
