@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -19,6 +20,31 @@ func queryAsOf(values url.Values) (asOf projections.AsOf, err error) {
 	}
 	asOf.At, err = queryTime(values, paramAt.name)
 	return asOf, err
+}
+
+// readAsOf answers with what appends to as of what the query says. As of a size and a time that may take a fold of a whole
+// journal, so it has to find a place among the expensive requests.
+func (a *API) readAsOf(
+	w http.ResponseWriter, r *http.Request, values url.Values,
+	appends func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error),
+) error {
+	asOf, err := queryAsOf(values)
+	if err != nil {
+		return err
+	}
+	if asOf.Sized && !asOf.At.IsZero() {
+		release, err := a.enter(r.Context())
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
+		if err := withinSize(s, asOf); err != nil {
+			return nil, err
+		}
+		return appends(s, dst, asOf)
+	})
 }
 
 // withinSize refuses a size that the views have not got to.

@@ -25,14 +25,7 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asOf, err := queryAsOf(values)
-	if err != nil {
-		return err
-	}
-	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		if err := withinSize(s, asOf); err != nil {
-			return nil, err
-		}
+	return a.readAsOf(w, r, values, func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error) {
 		post, found, err := s.Post(id, asOf)
 		if err != nil {
 			return nil, err

@@ -52,14 +52,7 @@ func (a *API) getPlatformStatement(w http.ResponseWriter, r *http.Request) error
 
 // readStatement answers with a scope's statement, as of what the query says.
 func (a *API) readStatement(w http.ResponseWriter, r *http.Request, values url.Values, scope domain.Scope) error {
-	asOf, err := queryAsOf(values)
-	if err != nil {
-		return err
-	}
-	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		if err := withinSize(s, asOf); err != nil {
-			return nil, err
-		}
+	return a.readAsOf(w, r, values, func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error) {
 		return appendStatement(s, dst, scope, asOf)
 	})
 }
