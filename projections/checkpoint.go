@@ -10,9 +10,16 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// viewFormat is the number of the format of all rows. Views with another one are thrown away and rebuilt: it changes
-// with any change of a row, a key, or what a fold makes of an event.
+// viewFormat is the number of the format of all rows: it grows with any change of a row, a key, or what a fold makes of
+// an event. Views with another one are rebuilt: beside the old ones, which serve meanwhile, where this program can read
+// those, else in their place.
 const viewFormat = 2
+
+// oldestReadable is the oldest format that this program answers from. It lags behind viewFormat where each row that is
+// read still has the same key and bytes. Only tests change it.
+var oldestReadable uint64 = viewFormat
+
+func readable(format uint64) bool { return oldestReadable <= format && format <= viewFormat }
 
 // checkpoint says how far the views go. Its row is in the same commit as the rows that it speaks of.
 type checkpoint struct {
@@ -46,9 +53,9 @@ func encodeCheckpoint(dst []byte, c *checkpoint) []byte {
 	return append(append(dst, c.last[:]...), c.first[:]...)
 }
 
-// decodeCheckpoint reads only the format where it is another one.
+// decodeCheckpoint reads only the format where it is one that cannot be read.
 func decodeCheckpoint(d *decoder, c *checkpoint) {
-	if c.format = d.uvarint(); c.format != viewFormat {
+	if c.format = d.uvarint(); !readable(c.format) {
 		d.rest = nil
 		return
 	}

@@ -32,6 +32,8 @@ type MemoryStore struct {
 	// unreadable, if set, is the error of each Get and GetAll.
 	unreadable error
 	condemned  string
+	damaged    chan struct{} // closed once the store is condemned
+	dropped    bool
 	open       int // snapshots that are not closed
 }
 
@@ -40,7 +42,7 @@ type memoryRows map[string]string
 
 // NewMemoryStore returns an empty store, which checks at the end of the test that its snapshots were closed.
 func NewMemoryStore(t testing.TB) *MemoryStore {
-	s := &MemoryStore{t: t}
+	s := &MemoryStore{t: t, damaged: make(chan struct{})}
 	t.Cleanup(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -149,6 +151,9 @@ func (r memoryRows) scan(from, to []byte, order func([]string) iter.Seq[string])
 func (s *MemoryStore) Commit(rows []Row) error {
 	refuse, end := s.begin()
 	defer end()
+	if why := s.Condemned(); why != "" {
+		return fmt.Errorf("%w: %s", ErrDamaged, why)
+	}
 	if refuse != nil {
 		if err := refuse(); err != nil {
 			return err
@@ -194,7 +199,10 @@ func (s *MemoryStore) begin() (refuse func() error, end func()) {
 func (s *MemoryStore) Condemn(why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.condemned = why
+	if s.condemned == "" {
+		s.condemned = why
+		close(s.damaged)
+	}
 	return nil
 }
 
@@ -205,22 +213,11 @@ func (s *MemoryStore) Condemned() string {
 	return s.condemned
 }
 
-// Discarded implements Store.
-func (s *MemoryStore) Discarded() string { return "" }
-
 // FailReadsWith makes an error the answer of each Get and GetAll from now on; nil ends that.
 func (s *MemoryStore) FailReadsWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unreadable = err
-}
-
-// Wipe implements Store.
-func (s *MemoryStore) Wipe() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows = nil
-	return nil
 }
 
 // Snapshot implements Store.

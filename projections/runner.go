@@ -30,25 +30,12 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
-// Run follows the log and folds it until ctx ends, then it returns ctx's error. It stops earlier where an event cannot
-// be folded, where log or views are damaged, and where the log was closed; Status().Err says so, and reads go on as of
-// where it stopped. A log or a store that is away for a while is waited for. One Run at a time.
-func (v *Views) Run(ctx context.Context) error {
-	from, ok := v.start()
-	if !ok {
-		return errRunning
-	}
-	err := v.run(ctx, from)
-	v.stop(ctx, err)
-	return err
-}
-
 // run is one run from a checkpoint on. It returns when nothing of it works any more.
-func (v *Views) run(ctx context.Context, from checkpoint) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (g *generation) run(ctx context.Context, from checkpoint) error {
+	ctx, cancel := context.WithCancelCause(ctx)
 	r := &runner{
-		views:      v,
-		fold:       newFold(v.store, from.size == 0),
+		views:      g,
+		fold:       newFold(g.store, from.size == 0),
 		checkpoint: from,
 		work:       make(chan *chunk, chunksAhead),
 		ordered:    make(chan *chunk, chunksAhead),
@@ -58,17 +45,21 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 	}
 	r.idle <- struct{}{}
 	var all sync.WaitGroup
+	all.Go(func() { cancel(g.store.Damaged(ctx)) })
 	all.Go(func() { r.read(ctx, from) })
 	for range Decoders {
 		all.Go(r.decode)
 	}
 	all.Go(func() { r.writeAll(ctx) })
 	err := r.foldAll()
-	cancel()
+	cancel(nil)
 	close(r.writes)
 	all.Wait()
-	if errors.Is(err, ErrDamaged) {
-		return errors.Join(err, v.store.Condemn(err.Error()))
+	switch damage := context.Cause(ctx); {
+	case errors.Is(damage, ErrDamaged):
+		return damage
+	case errors.Is(err, ErrDamaged):
+		return errors.Join(err, g.store.Condemn(err.Error()))
 	}
 	return err
 }
@@ -76,7 +67,7 @@ func (v *Views) run(ctx context.Context, from checkpoint) error {
 // runner is one run. A reader cuts the log into chunks, decoders decode them side by side, the fold takes them in order,
 // and a writer commits a batch while the next one is folded.
 type runner struct {
-	views *Views
+	views *generation
 	fold  *fold
 	// batch holds the lines of the events folded since the last write, bytes their length.
 	batch []domain.LogEvent
@@ -271,7 +262,7 @@ func isFinal(err error) bool {
 }
 
 func (r *runner) readHead(ctx context.Context) error {
-	head, err := r.views.log.Head(ctx)
+	head, err := r.views.views.log.Head(ctx)
 	if err == nil {
 		r.views.started(head)
 	}
@@ -280,7 +271,7 @@ func (r *runner) readHead(ctx context.Context) error {
 
 // follow reads on from the event next, behind the position after, and moves both. It reports whether it read any.
 func (r *runner) follow(ctx context.Context, next *uint64, after *domain.Position) (read bool, err error) {
-	for events, err := range r.views.log.Follow(ctx, *after) {
+	for events, err := range r.views.views.log.Follow(ctx, *after) {
 		if err != nil {
 			return read, err
 		}

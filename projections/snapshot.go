@@ -6,13 +6,15 @@ import "github.com/tweiledger/tweiledger/domain"
 // number of goroutines, and must be closed.
 type Snapshot struct {
 	rows       StoreSnapshot
+	of         *generation // is held until Close
 	checkpoint checkpoint
 	err        error // why the snapshot cannot be read
 }
 
-func newSnapshot(rows StoreSnapshot) *Snapshot {
-	s := &Snapshot{rows: rows}
-	_, s.err = checkpointTable.read(rows, struct{}{}, &s.checkpoint)
+// newSnapshot returns a snapshot of a generation that was acquired for it.
+func newSnapshot(g *generation) *Snapshot {
+	s := &Snapshot{rows: g.store.Snapshot(), of: g}
+	_, s.err = checkpointTable.read(s.rows, struct{}{}, &s.checkpoint)
 	return s
 }
 
@@ -23,4 +25,7 @@ func (s *Snapshot) Size() uint64 { return s.checkpoint.size }
 func (s *Snapshot) Position() domain.Position { return s.checkpoint.position }
 
 // Close lets go of the snapshot.
-func (s *Snapshot) Close() error { return s.rows.Close() }
+func (s *Snapshot) Close() error {
+	defer s.of.release()
+	return s.rows.Close()
+}

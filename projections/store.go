@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"errors"
 	"iter"
 )
@@ -9,8 +10,8 @@ import (
 // again; reads are answered.
 var ErrPaused = errors.New("the views take no writes now")
 
-// ErrDamaged: what the store keeps is not what was written to it. The views are rebuilt when they are opened again.
-var ErrDamaged = errors.New("the views are damaged; they are rebuilt at the next start")
+// ErrDamaged: what the store keeps is not what was written to it. The views are rebuilt, beside these where they serve.
+var ErrDamaged = errors.New("the views are damaged, and are rebuilt")
 
 // GrowingPrefix is the first byte of keys that come in order: each is greater than all that were written with it before.
 const GrowingPrefix = 'i'
@@ -35,7 +36,7 @@ type StoreSnapshot interface {
 	Close() error
 }
 
-// Store is the port to what keeps the views. Reading it sees what was committed last.
+// Store is the port to what keeps one generation of the views. Reading it sees what was committed last.
 type Store interface {
 	Reader
 	// GetAll calls found with the place and the value of each of the keys that has one. The keys ascend, which makes it
@@ -45,13 +46,12 @@ type Store interface {
 	Snapshot() StoreSnapshot
 	// Commit writes all rows or none, also across a crash; their keys ascend. It need not be durable when it returns, but
 	// what survives a crash is what the first commits left, whole, up to some commit. The rows' bytes are not kept. An
-	// error that is ErrPaused wrote nothing. There is one Commit or Wipe at a time.
+	// error that is ErrPaused wrote nothing. There is one Commit at a time.
 	Commit(rows []Row) error
-	// Wipe removes every row, durably, all or none, whatever is damaged. Nothing is read meanwhile, and no snapshot is open.
-	Wipe() error
-	// Condemn has all rows removed when the store is opened next, across a crash too: they are damaged. Until then they
-	// are read.
+	// Condemn has the store removed when it is opened next, across a crash too: it is damaged. Until then it is read, but
+	// takes no commits.
 	Condemn(why string) error
-	// Discarded says why rows were removed when the store was opened, "" where none were.
-	Discarded() string
+	// Damaged returns once the store is condemned, by whoever noticed damage, with an ErrDamaged that says why; and
+	// ctx's error where that ends before.
+	Damaged(ctx context.Context) error
 }

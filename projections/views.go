@@ -5,25 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // Views keeps the read models of a log. All methods are safe for any number of goroutines.
 type Views struct {
-	store Store
-	log   domain.EventLog
+	generations Generations
+	log         domain.EventLog
+	// serving is what is read, changed while mu is held.
+	serving atomic.Pointer[generation]
 
-	mu         sync.Mutex // guards everything below
-	running    bool
-	checkpoint checkpoint // of the last commit
-	status     Status     // but for Size, Position, Waiting and LogAway
-	// goal is the end of the log when the first run started.
-	goal      domain.Position
-	goalKnown bool
-	// logAway and storeAway are why the log and the store were not to be had in the last try.
-	logAway, storeAway error
-	changed            chan struct{} // closed when any of these changes
+	mu      sync.Mutex // guards everything below, and what generations say of themselves
+	running bool
+	// next is the generation that is built, nil for none; rebuild says why, nil where none is to be built.
+	next    *generation
+	rebuild *rebuild
+	rebuilt string        // is Status.Rebuilt
+	changed chan struct{} // closed when any of these changes
 }
 
 var (
@@ -41,7 +41,8 @@ type Status struct {
 	// Read is the number of events that were read from the log, Size of them folded. While much is unfolded the log has
 	// more: it is read only a little ahead.
 	Read uint64
-	// CaughtUp says that the views went at least as far as the log did when Run started.
+	// CaughtUp says that the views went at least as far as the log did when Run started, or that they are of an older
+	// format and serve as they are until newer ones are built.
 	CaughtUp bool
 	// Rebuilt says why older views were thrown away at Open, "" where they were not.
 	Rebuilt string
@@ -50,82 +51,96 @@ type Status struct {
 	Waiting error
 	// LogAway is the part of Waiting that says why the log cannot be read.
 	LogAway error
-	// Err says why the fold has stopped for good: with a *FoldError, an event that cannot be folded.
+	// Err says why the fold has stopped: with a *FoldError, an event that cannot be folded. Only from damaged views does
+	// it go on, in those that Rebuild speaks of.
 	Err error
+	// Rebuild says how the views are doing that are built beside these, nil for none.
+	Rebuild *RebuildStatus
 }
 
 var errRunning = errors.New("the views are being folded already")
 
-// Open returns the views of a log that a store keeps. Where the checkpoint is not of that log, or past its end, or of
-// another format, or damaged, the views are thrown away, to be built anew by Run; Status then says why. A log that cannot be read now
-// is an error.
-func Open(ctx context.Context, store Store, log domain.EventLog) (*Views, error) {
-	v := &Views{store: store, log: log, changed: make(chan struct{})}
-	difference, err := v.load(ctx)
-	if err != nil {
+// Open returns the views of a log that are kept in generations. The oldest that can be read serve. Where the checkpoint
+// is not of that log, or past its end, or of a format that cannot be read, or damaged, they are thrown away; Status then
+// says why, and where no others are left, Run builds them anew while they are read. A log that cannot be read now is an
+// error.
+func Open(ctx context.Context, generations Generations, log domain.EventLog) (*Views, error) {
+	v := &Views{generations: generations, log: log, changed: make(chan struct{})}
+	if err := v.open(ctx); err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
-	if difference == "" {
-		v.status.Rebuilt = store.Discarded()
-	} else {
-		if err := store.Wipe(); err != nil {
-			return nil, fmt.Errorf("views: %w", err)
-		}
-		v.checkpoint = checkpoint{}
-		v.status.Rebuilt = difference
-	}
 	return v, nil
-}
-
-// load reads the checkpoint, and returns why the views do not fit the log, "" where they do.
-func (v *Views) load(ctx context.Context) (difference string, err error) {
-	defer func() {
-		if errors.Is(err, ErrDamaged) {
-			difference, err = err.Error(), nil
-		}
-	}()
-	found, err := checkpointTable.read(v.store, struct{}{}, &v.checkpoint)
-	switch {
-	case err != nil:
-		return "", err
-	case !found:
-		for _, err := range v.store.Scan(nil, nil) {
-			return "the views have no checkpoint", err
-		}
-		return "", nil
-	case v.checkpoint.format != viewFormat:
-		return fmt.Sprintf("the views have format %d, not %d", v.checkpoint.format, viewFormat), nil
-	}
-	return v.checkpoint.compare(ctx, v.store, v.log)
 }
 
 // Status returns how the views are doing.
 func (v *Views) Status() Status {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.status
-	s.Size, s.Position = v.checkpoint.size, v.checkpoint.position
+	g := v.serving.Load()
+	s := g.status
+	s.Size, s.Position = g.checkpoint.size, g.checkpoint.position
+	s.CaughtUp = s.CaughtUp || g.outdated()
 	s.Read = max(s.Read, s.Size)
-	s.Waiting, s.LogAway = errors.Join(v.storeAway, v.logAway), v.logAway
+	s.Rebuilt, s.Waiting, s.LogAway, s.Err = v.rebuilt, g.waiting(), g.logAway, g.status.Err
+	if v.rebuild == nil {
+		return s
+	}
+	s.Rebuild = v.rebuild.status(v.next)
+	if s.Head.Compare(s.Rebuild.Goal) < 0 {
+		s.Head = s.Rebuild.Goal
+	}
+	if g.standsStill() {
+		s.Waiting = s.Rebuild.Waiting
+		s.Err = errors.Join(s.Err, s.Rebuild.Err)
+	}
 	return s
 }
 
 // Snapshot returns the views as they are. It is never older than what Wait waited for.
-func (v *Views) Snapshot() *Snapshot { return newSnapshot(v.store.Snapshot()) }
+func (v *Views) Snapshot() *Snapshot {
+	for {
+		// One that was just switched over from may be out of use already; then another one serves.
+		if g := v.serving.Load(); g.acquire() {
+			return newSnapshot(g)
+		}
+	}
+}
 
 // Wait returns nil once everything up to a position is folded, the context's error if that ends before, and Status().Err
 // where the fold has stopped.
 func (v *Views) Wait(ctx context.Context, at domain.Position) error {
+	return v.await(ctx, func() (bool, error) {
+		return v.serving.Load().checkpoint.position.Compare(at) >= 0, v.stopped()
+	})
+}
+
+// stopped returns why nothing will bring the views forward, nil where something will. mu is held.
+func (v *Views) stopped() error {
+	g := v.serving.Load()
+	if !g.standsStill() {
+		return g.status.Err
+	}
+	if v.rebuildWanted() {
+		return nil
+	}
+	if v.rebuild != nil {
+		return errors.Join(g.status.Err, v.rebuild.err)
+	}
+	return g.status.Err
+}
+
+// await waits until a condition holds, cannot hold any more, or ctx ends. The condition is looked at with mu held.
+func (v *Views) await(ctx context.Context, holds func() (yes bool, never error)) error {
 	for {
 		v.mu.Lock()
-		there := v.checkpoint.position.Compare(at) >= 0
-		stopped, changed := v.status.Err, v.changed
+		yes, never := holds()
+		changed := v.changed
 		v.mu.Unlock()
 		switch {
-		case there:
+		case yes:
 			return nil
-		case stopped != nil:
-			return stopped
+		case never != nil:
+			return never
 		}
 		select {
 		case <-changed:

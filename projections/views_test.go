@@ -60,7 +60,7 @@ func start(t testing.TB, views *projections.Views) (stop func() error) {
 	return stop
 }
 
-func open(t testing.TB, store projections.Store, log domain.EventLog) *projections.Views {
+func open(t testing.TB, store projections.Generations, log domain.EventLog) *projections.Views {
 	t.Helper()
 	views, err := projections.Open(t.Context(), store, log)
 	if err != nil {

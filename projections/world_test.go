@@ -256,7 +256,7 @@ func (s *shortLog) ReadStream(ctx context.Context, stream domain.Stream, from do
 }
 
 // folded returns the views of a log, folded to its end by a run that has ended.
-func folded(t testing.TB, store projections.Store, log domain.EventLog) *projections.Views {
+func folded(t testing.TB, store projections.Generations, log domain.EventLog) *projections.Views {
 	t.Helper()
 	views, err := projections.Open(context.Background(), store, log)
 	if err != nil {

@@ -132,6 +132,17 @@ type breakingStore struct {
 	after int
 }
 
+// breakingGenerations makes such stores.
+type breakingGenerations struct {
+	projections.Generations
+	after int
+}
+
+func (g *breakingGenerations) Create() (projections.Store, error) {
+	store, err := g.Generations.Create()
+	return &breakingStore{store, g.after}, err
+}
+
 func (s *breakingStore) Snapshot() projections.StoreSnapshot {
 	return &breakingSnapshot{s.Store.Snapshot(), s.after}
 }
@@ -160,14 +171,12 @@ func (s *breakingSnapshot) Scan(from, to []byte) iter.Seq2[projections.Row, erro
 // that it is a problem.
 func TestBalancesThatBreak(t *testing.T) {
 	for _, after := range []int{0, 1_000} {
-		store := &breakingStore{after: after}
 		w := openWorld(t, func(c *Config) {
 			inner, err := pebbleviews.Open("breaking", pebbleviews.Options{FS: vfs.NewMem()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			store.Store = inner
-			if c.Views, err = projections.Open(t.Context(), store, c.Log); err != nil {
+			if c.Views, err = projections.Open(t.Context(), &breakingGenerations{inner, after}, c.Log); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(context.Background())

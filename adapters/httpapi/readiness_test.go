@@ -77,8 +77,8 @@ func TestUnreadyFoldStopped(t *testing.T) {
 	w.get("/v1/posts/p1/pnl").want(t, 200)
 }
 
-// memoryStore is a store of views in memory.
-func memoryStore(t *testing.T) *pebbleviews.Store {
+// memoryStore is where views are kept in memory.
+func memoryStore(t *testing.T) *pebbleviews.Generations {
 	store, err := pebbleviews.Open("views", pebbleviews.Options{FS: vfs.NewMem()})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func memoryStore(t *testing.T) *pebbleviews.Store {
 }
 
 // openViews returns views of a log that nobody folds.
-func openViews(t *testing.T, store projections.Store, log domain.EventLog) *projections.Views {
+func openViews(t *testing.T, store projections.Generations, log domain.EventLog) *projections.Views {
 	views, err := projections.Open(t.Context(), store, log)
 	if err != nil {
 		t.Fatal(err)
@@ -204,10 +204,21 @@ func (s fullStore) Commit([]projections.Row) error {
 	return projections.ErrPaused
 }
 
+// fullGenerations make such stores.
+type fullGenerations struct {
+	projections.Generations
+	refused chan struct{}
+}
+
+func (g fullGenerations) Create() (projections.Store, error) {
+	store, err := g.Generations.Create()
+	return fullStore{store, g.refused}, err
+}
+
 // TestUnreadyNoSpaceToCatchUp: views that wait for space have not caught up, and say what they wait for.
 func TestUnreadyNoSpaceToCatchUp(t *testing.T) {
-	store := fullStore{memoryStore(t), make(chan struct{}, 10)}
-	w := openWorld(t, func(c *Config) { c.Views = openViews(t, store, c.Log) })
+	full := fullGenerations{memoryStore(t), make(chan struct{}, 10)}
+	w := openWorld(t, func(c *Config) { c.Views = openViews(t, full, c.Log) })
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -215,8 +226,8 @@ func TestUnreadyNoSpaceToCatchUp(t *testing.T) {
 		_ = w.api.Views.Run(ctx)
 	}()
 	defer func() { cancel(); <-ended }()
-	<-store.refused
-	<-store.refused // the first refusal was noted before the second
+	<-full.refused
+	<-full.refused // the first refusal was noted before the second
 	w.ready(purposeRead, "the views have not caught up, with 0 events folded", "the fold waits for space: the views take no writes now")
 }
 

@@ -70,12 +70,23 @@ type failing struct {
 
 func (f failing) Commit([]projections.Row) error { return f.err }
 
+// failingGenerations make such stores.
+type failingGenerations struct {
+	projections.Generations
+	err error
+}
+
+func (f failingGenerations) Create() (projections.Store, error) { return failing{err: f.err}, nil }
+
 func TestCommitErrors(t *testing.T) {
 	for kind, err := range map[string]error{
 		"paused": projections.ErrPaused, "damaged": projections.ErrDamaged, "other": errors.New("something else"), "": nil,
 	} {
 		reg := prometheus.NewRegistry()
-		store := metrics.NewStore(reg, failing{err: err})
+		store, refused := metrics.NewGenerations(reg, failingGenerations{err: err}).Create()
+		if refused != nil {
+			t.Fatal(refused)
+		}
 		if got := store.Commit(make([]projections.Row, 3)); !errors.Is(got, err) {
 			t.Errorf("%s: %v", kind, got)
 		}
@@ -154,7 +165,7 @@ func TestRebuilding(t *testing.T) {
 	stop()
 	other := newWorld(t)
 	other.record([]domain.Received{other.publish("p1")}, domain.Recorded)
-	views, err := projections.Open(t.Context(), w.store, other.log)
+	views, err := projections.Open(t.Context(), w.stores, other.log)
 	if err != nil {
 		t.Fatal(err)
 	}

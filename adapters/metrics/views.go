@@ -77,5 +77,5 @@ var viewMeasures = []measure[viewsReading]{
 	{"views_caught_up", "1 where the views have gone as far as the log did when the fold began, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.CaughtUp) })},
 	{"views_rebuilding", "1 while the views are built anew from the whole log, else 0.",
-		sure(func(r viewsReading) float64 { return truth(r.Rebuilt != "" && !r.CaughtUp) })},
+		sure(func(r viewsReading) float64 { return truth(r.Rebuild != nil || r.Rebuilt != "" && !r.CaughtUp) })},
 }

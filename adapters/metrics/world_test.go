@@ -27,7 +27,7 @@ type world struct {
 	t      testing.TB
 	reg    *prometheus.Registry
 	log    *logtest.Memory
-	store  *pebbleviews.Store
+	stores *pebbleviews.Generations
 	views  *projections.Views
 	ledger *metrics.Ledger
 	// fault is what goes wrong with every append.
@@ -57,6 +57,17 @@ func (p pausable) Commit(rows []projections.Row) error {
 	return p.Store.Commit(rows)
 }
 
+// pausables make such stores.
+type pausables struct {
+	projections.Generations
+	w *world
+}
+
+func (p pausables) Create() (projections.Store, error) {
+	store, err := p.Generations.Create()
+	return pausable{store, p.w}, err
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, reg: prometheus.NewRegistry(), refused: make(chan struct{}, 10)}
@@ -64,11 +75,11 @@ func newWorld(t testing.TB) *world {
 	w.clock.Store(&now)
 	w.log = logtest.NewMemory(logtest.MemoryOptions{T: t, Fault: func(domain.Append) logtest.Fault { return logtest.Fault(w.fault.Load()) }})
 	var err error
-	if w.store, err = pebbleviews.Open("views", pebbleviews.Options{FS: vfs.NewMem()}); err != nil {
+	if w.stores, err = pebbleviews.Open("views", pebbleviews.Options{FS: vfs.NewMem()}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.store.Close() })
-	if w.views, err = projections.Open(t.Context(), metrics.NewStore(w.reg, pausable{w.store, w}), w.log); err != nil {
+	t.Cleanup(func() { w.stores.Close() })
+	if w.views, err = projections.Open(t.Context(), metrics.NewGenerations(w.reg, pausables{w.stores, w}), w.log); err != nil {
 		t.Fatal(err)
 	}
 	ledger := domain.NewLedger(domain.Config{

@@ -1,6 +1,7 @@
 package pebbleviews
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,12 +15,12 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// condemnedName is the file that says that the folder is to be emptied, and why: it is there before the first file is
-// removed, and goes last.
-const condemnedName = "CONDEMNED"
-
-// lockName is Pebble's lock, which is held meanwhile.
-const lockName = "LOCK"
+// The marks of a folder that is to be removed when it is opened next: it is damaged, which the file says why, or another
+// generation serves in its place. They are in the folder before anything of it is removed.
+const (
+	condemnedName = "CONDEMNED"
+	replacedName  = "REPLACED"
+)
 
 // isDamage reports whether Pebble failed to open what is in the folder, and not for want of files, rights or a disk that
 // answers.
@@ -28,8 +29,8 @@ func isDamage(err error) bool {
 	return err != nil && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &errno))
 }
 
-// damaged makes Pebble's error about damage one of projections'.
-func damaged(err error) error {
+// asDamage makes Pebble's error about damage one of projections'.
+func asDamage(err error) error {
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%w: %w", projections.ErrDamaged, err)
 	}
@@ -48,68 +49,53 @@ func (s *Store) Condemn(why string) error {
 	if !s.damage.CompareAndSwap(nil, &why) {
 		return nil
 	}
-	slog.Error("views_storage", "error", "the views are damaged, and rebuilt at the next start: "+why)
-	return s.writeCondemned(why)
+	slog.Error("views_storage", "error", "the views are damaged: "+why)
+	defer close(s.condemned)
+	return s.mark(condemnedName, why)
 }
 
-// Discarded implements projections.Store.
-func (s *Store) Discarded() string { return s.discarded }
-
-// condemned returns why the folder is to be emptied, "" where it is not.
-func (s *Store) condemned() (why string, err error) {
-	f, err := s.fs.Open(s.fs.PathJoin(s.dir, condemnedName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+// Damaged implements projections.Store.
+func (s *Store) Damaged(ctx context.Context) error {
+	select {
+	case <-s.condemned:
+		return s.damaged()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if err != nil {
-		return "", err
-	}
-	text, err := io.ReadAll(f)
-	// A crash may have kept the name alone.
-	return "the views are damaged: " + string(text), errors.Join(err, f.Close())
 }
 
-func (s *Store) writeCondemned(why string) error {
-	f, err := s.fs.Create(s.fs.PathJoin(s.dir, condemnedName), vfs.WriteCategoryUnspecified)
+// damaged returns an ErrDamaged where the store is condemned.
+func (s *Store) damaged() error {
+	if why := s.damage.Load(); why != nil {
+		return fmt.Errorf("%w: %s", projections.ErrDamaged, *why)
+	}
+	return nil
+}
+
+// mark marks the folder durably.
+func (s *Store) mark(name, why string) error {
+	f, err := s.fs.Create(s.fs.PathJoin(s.dir, name), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
 	_, err = io.WriteString(f, why)
-	return errors.Join(err, f.Sync(), f.Close(), s.syncFolder())
+	return errors.Join(err, f.Sync(), f.Close(), syncFolder(s.fs, s.dir))
 }
 
-// discard empties the folder, so that a crash leaves all of it, or a folder that is emptied by the next Open. Nothing of
-// it is open but the lock.
-func (s *Store) discard(why string) error {
-	if err := s.writeCondemned(why); err != nil {
-		return err
+// marked returns whether the folder is to be removed for another generation, and why it is for damage, "" where it is not.
+func (s *Store) marked() (replaced bool, why string, err error) {
+	_, err = s.fs.Stat(s.fs.PathJoin(s.dir, replacedName))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err == nil, "", err
 	}
-	names, err := s.fs.List(s.dir)
+	f, err := s.fs.Open(s.fs.PathJoin(s.dir, condemnedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, "", nil
+	}
 	if err != nil {
-		return err
+		return false, "", err
 	}
-	for _, name := range names {
-		if name == condemnedName || name == lockName {
-			continue
-		}
-		if err := s.fs.RemoveAll(s.fs.PathJoin(s.dir, name)); err != nil {
-			return err
-		}
-	}
-	if err := s.syncFolder(); err != nil {
-		return err
-	}
-	if err := s.fs.Remove(s.fs.PathJoin(s.dir, condemnedName)); err != nil {
-		return err
-	}
-	s.damage.Store(nil)
-	return s.syncFolder()
-}
-
-func (s *Store) syncFolder() error {
-	f, err := s.fs.OpenDir(s.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	text, err := io.ReadAll(f)
+	// A crash may have kept the name alone.
+	return false, "the views are damaged: " + string(text), errors.Join(err, f.Close())
 }

@@ -60,7 +60,8 @@ func TestDamage(t *testing.T) {
 	s := open(t, "views", pebbleviews.Options{FS: fs})
 	wanted := fmt.Sprint(scan(t, s, nil, nil))
 	closed(t, s)
-	names, err := fs.List("views")
+	folder := fs.PathJoin("views", "1")
+	names, err := fs.List(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestDamage(t *testing.T) {
 		if !strings.HasSuffix(name, ".sst") && !strings.HasSuffix(name, ".log") {
 			continue
 		}
-		path := fs.PathJoin("views", name)
+		path := fs.PathJoin(folder, name)
 		info, err := fs.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -96,29 +97,31 @@ func TestDamage(t *testing.T) {
 func heal(t *testing.T, fs *vfs.MemFS, log *logtest.Memory, wanted string) (thrownAway bool) {
 	t.Helper()
 	for start := range 2 {
-		s := open(t, "views", pebbleviews.Options{FS: fs})
-		views, err := projections.Open(t.Context(), s, log)
+		g, err := pebbleviews.Open("views", pebbleviews.Options{FS: fs})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if views.Status().Rebuilt != "" {
-			thrownAway = true
+		views, err := projections.Open(t.Context(), g, log)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got, err := fold(t, s, views, log); err == nil && got == wanted {
-			closed(t, s)
+		got, err := fold(t, g, views, log)
+		thrownAway = thrownAway || views.Status().Rebuilt != "" || !exists(fs, "views/1")
+		_ = g.Close() // it may say what is damaged
+		if err == nil && got == wanted {
 			return thrownAway
-		} else if start == 1 {
+		}
+		if start == 1 {
 			t.Errorf("after two starts the views are not those of the log: %v, rebuilt %q", err, views.Status().Rebuilt)
 		} else if !errors.Is(err, projections.ErrDamaged) {
 			t.Errorf("damaged views: %v", err)
 		}
-		_ = s.Close() // it may say what is damaged
 	}
 	return thrownAway
 }
 
 // fold folds to the log's end, and returns all rows.
-func fold(t *testing.T, s *pebbleviews.Store, views *projections.Views, log *logtest.Memory) (rows string, err error) {
+func fold(t *testing.T, g *pebbleviews.Generations, views *projections.Views, log *logtest.Memory) (rows string, err error) {
 	t.Helper()
 	head, err := log.Head(t.Context())
 	if err != nil {
@@ -134,7 +137,8 @@ func fold(t *testing.T, s *pebbleviews.Store, views *projections.Views, log *log
 		return "", err
 	}
 	var texts []string
-	for row, err := range s.Scan(nil, nil) {
+	stores := g.Stores()
+	for row, err := range stores[len(stores)-1].Scan(nil, nil) {
 		if err != nil {
 			return "", err
 		}
@@ -143,16 +147,29 @@ func fold(t *testing.T, s *pebbleviews.Store, views *projections.Views, log *log
 	return fmt.Sprint(texts), nil
 }
 
+func exists(fs vfs.FS, path string) bool {
+	_, err := fs.Stat(path)
+	return err == nil
+}
+
 // TestCondemned: what was condemned is read on, takes no commits, and is thrown away by the next opening, of which a
 // crash may come in between.
 func TestCondemned(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := open(t, "views", pebbleviews.Options{FS: fs})
 	commit(t, s, "a=1")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Damaged(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("before: %v", err)
+	}
 	if err := s.Condemn("a row makes no sense"); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "condemned", scan(t, s, nil, nil), "a=1")
+	if err := s.Damaged(t.Context()); !errors.Is(err, projections.ErrDamaged) || !strings.Contains(err.Error(), "a row makes no sense") {
+		t.Errorf("condemned: %v", err)
+	}
 	if err := s.Commit(rows("b=1")); !errors.Is(err, projections.ErrDamaged) {
 		t.Errorf("a commit: %v", err)
 	}
@@ -160,14 +177,14 @@ func TestCondemned(t *testing.T) {
 	closed(t, s)
 	for _, fs := range []*vfs.MemFS{fs, crashed} {
 		s = open(t, "views", pebbleviews.Options{FS: fs})
-		if why := s.Discarded(); !strings.Contains(why, "a row makes no sense") {
+		if why := s.in.Discarded(); !strings.Contains(why, "a row makes no sense") {
 			t.Errorf("discarded: %q", why)
 		}
 		want(t, "opened again", scan(t, s, nil, nil))
 		commit(t, s, "c=1")
 		closed(t, s)
 		s = open(t, "views", pebbleviews.Options{FS: fs})
-		if why := s.Discarded(); why != "" {
+		if why := s.in.Discarded(); why != "" {
 			t.Errorf("discarded again: %q", why)
 		}
 		want(t, "and again", scan(t, s, nil, nil), "c=1")

@@ -50,9 +50,9 @@ func filledLog(t *testing.T) *logtest.Memory {
 }
 
 // run folds until the views are at a position, which it does not wait for where that is the zero one.
-func run(t *testing.T, store projections.Store, log domain.EventLog, until domain.Position, meanwhile func(*projections.Views)) {
+func run(t *testing.T, store *store, log domain.EventLog, until domain.Position, meanwhile func(*projections.Views)) {
 	t.Helper()
-	views, err := projections.Open(t.Context(), store, log)
+	views, err := projections.Open(t.Context(), store.in, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// The sizes of the store, in bytes. They bound its memory: memtables take theirs out of the cache. Keys are mostly random,
-// so a large memtable saves compactions; it also bounds what a start reads of Pebble's log.
+// The sizes, in bytes. They bound the memory: all stores of a folder share one cache, and memtables take theirs out of it.
+// Keys are mostly random, so a large memtable saves compactions; it also bounds what a start reads of Pebble's log.
 const (
 	cacheBytes    = 96 << 20
 	memTableBytes = 32 << 20
@@ -25,29 +25,21 @@ const (
 // pebbleFormat is Pebble's own format of the folder.
 const pebbleFormat = pebble.FormatValueSeparation
 
-// Options are the options of a Store. The zero value is good.
-type Options struct {
-	// MinFree is the free space, in bytes, under which nothing is written: Commit returns projections.ErrPaused. 0 is
-	// no bound.
-	MinFree uint64
-	// FS is the file system; nil for the operating system's.
-	FS vfs.FS
-}
-
-// Store keeps views in a folder. It implements projections.Store.
+// Store keeps one generation of the views in a folder. It implements projections.Store.
 type Store struct {
 	reader
 	db      *pebble.DB
-	lock    *pebble.Lock
 	dir     string
+	number  uint64
 	fs      vfs.FS
 	minFree uint64
 	// tables are the options of tables that are ingested.
 	tables sstable.WriterOptions
+	cache  *pebble.Cache
 
-	// discarded says why Open emptied the folder, damage why the next one will, nil for nothing.
-	discarded string
+	// damage says why the store is to be thrown away, nil for nothing; then condemned is closed.
 	damage    atomic.Pointer[string]
+	condemned chan struct{}
 
 	mu sync.Mutex // guards shared, and the references to all
 	// shared is the snapshot of what is committed, nil where nobody has asked since.
@@ -55,49 +47,6 @@ type Store struct {
 }
 
 var _ projections.Store = (*Store)(nil)
-
-// Open opens the folder dir, which is made where it is not there. What cannot be opened, for it is damaged or of a newer
-// format, is thrown away, and Discarded says why. The Store must be closed, after everything that was got from it.
-func Open(dir string, o Options) (*Store, error) {
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
-	s := &Store{dir: dir, fs: o.FS, minFree: o.MinFree}
-	if err := s.open(); err != nil {
-		return nil, fmt.Errorf("views in %s: %w", dir, err)
-	}
-	return s, nil
-}
-
-func (s *Store) open() (err error) {
-	if err := s.fs.MkdirAll(s.dir, 0o755); err != nil {
-		return err
-	}
-	// Held for what Pebble's own lock is not: while a damaged folder is emptied.
-	if s.lock, err = pebble.LockDirectory(s.dir, s.fs); err != nil {
-		return err
-	}
-	if err := s.openOrDiscard(); err != nil {
-		return errors.Join(err, s.lock.Close())
-	}
-	return nil
-}
-
-func (s *Store) openOrDiscard() (err error) {
-	if s.discarded, err = s.condemned(); err != nil {
-		return err
-	}
-	if s.discarded == "" {
-		if err = s.openPebble(); !isDamage(err) {
-			return err
-		}
-		s.discarded = err.Error()
-	}
-	if err := s.discard(s.discarded); err != nil {
-		return err
-	}
-	return s.openPebble()
-}
 
 func (s *Store) openPebble() error {
 	o := s.options()
@@ -114,8 +63,7 @@ func (s *Store) openPebble() error {
 func (s *Store) options() *pebble.Options {
 	o := &pebble.Options{
 		FS:                          s.fs,
-		Lock:                        s.lock,
-		CacheSize:                   cacheBytes,
+		Cache:                       s.cache,
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold:       4,
@@ -134,14 +82,11 @@ func (s *Store) options() *pebble.Options {
 	return o
 }
 
-// Close closes the folder.
-func (s *Store) Close() error {
-	err := s.outdate()
-	if s.db != nil { // nil where Wipe failed
-		err = errors.Join(err, s.db.Close())
-	}
-	return errors.Join(err, s.lock.Close())
-}
+// close closes the folder.
+func (s *Store) close() error { return errors.Join(s.outdate(), s.db.Close()) }
+
+// sync makes durable what was committed.
+func (s *Store) sync() error { return s.db.LogData(nil, pebble.Sync) }
 
 // GetAll implements projections.Store.
 func (s *Store) GetAll(keys [][]byte, found func(i int, value []byte) error) error {
@@ -161,13 +106,13 @@ func (s *Store) GetAll(keys [][]byte, found func(i int, value []byte) error) err
 			return errors.Join(err, iter.Close())
 		}
 	}
-	return damaged(errors.Join(iter.Error(), iter.Close()))
+	return asDamage(errors.Join(iter.Error(), iter.Close()))
 }
 
-// Commit implements projections.Store. A damaged store takes none: it is thrown away with the next start.
+// Commit implements projections.Store. A condemned store takes none.
 func (s *Store) Commit(rows []projections.Row) error {
-	if why := s.damage.Load(); why != nil {
-		return fmt.Errorf("%w: %s", projections.ErrDamaged, *why)
+	if err := s.damaged(); err != nil {
+		return err
 	}
 	if err := s.room(); err != nil {
 		return err
@@ -212,17 +157,6 @@ func (s *Store) room() error {
 	return nil
 }
 
-// Wipe implements projections.Store.
-func (s *Store) Wipe() error {
-	// What a damaged database says when it is closed is of no use.
-	_ = errors.Join(s.outdate(), s.db.Close())
-	s.db = nil
-	if err := s.discard("they were to be removed"); err != nil {
-		return err
-	}
-	return s.openPebble()
-}
-
 // reader implements projections.Reader.
 type reader struct{ from pebble.Reader }
 
@@ -233,7 +167,7 @@ func (r reader) Get(key, dst []byte) ([]byte, bool, error) {
 		return dst, false, nil
 	}
 	if err != nil {
-		return dst, false, damaged(err)
+		return dst, false, asDamage(err)
 	}
 	dst = append(dst, value...)
 	return dst, true, closer.Close()
@@ -253,7 +187,7 @@ func (r reader) scan(from, to []byte, first, next func(*pebble.Iterator) bool) i
 	return func(yield func(projections.Row, error) bool) {
 		iter, err := r.from.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 		if err != nil {
-			yield(projections.Row{}, damaged(err))
+			yield(projections.Row{}, asDamage(err))
 			return
 		}
 		defer iter.Close()
@@ -263,7 +197,7 @@ func (r reader) scan(from, to []byte, first, next func(*pebble.Iterator) bool) i
 			}
 		}
 		if err := iter.Error(); err != nil {
-			yield(projections.Row{}, damaged(err))
+			yield(projections.Row{}, asDamage(err))
 		}
 	}
 }

@@ -21,13 +21,35 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t testing.TB, dir string, o pebbleviews.Options) *pebbleviews.Store {
+// store is the oldest store of a folder, with the folder.
+type store struct {
+	*pebbleviews.Store
+	in *pebbleviews.Generations
+}
+
+// Close closes the folder.
+func (s *store) Close() error { return s.in.Close() }
+
+// open opens a folder, and makes a store where it has none.
+func open(t testing.TB, dir string, o pebbleviews.Options) *store {
 	t.Helper()
-	s, err := pebbleviews.Open(dir, o)
+	g, err := pebbleviews.Open(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	if len(g.Stores()) == 0 {
+		create(t, g)
+	}
+	return &store{g.Stores()[0].(*pebbleviews.Store), g}
+}
+
+func create(t testing.TB, g *pebbleviews.Generations) *pebbleviews.Store {
+	t.Helper()
+	s, err := g.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*pebbleviews.Store)
 }
 
 func closed(t testing.TB, c io.Closer) {
@@ -84,7 +106,7 @@ func rows(texts ...string) (rows []projections.Row) {
 	return rows
 }
 
-func commit(t testing.TB, s *pebbleviews.Store, texts ...string) {
+func commit(t testing.TB, s projections.Store, texts ...string) {
 	t.Helper()
 	if err := s.Commit(rows(texts...)); err != nil {
 		t.Fatal(err)
@@ -135,25 +157,6 @@ func TestStore(t *testing.T) {
 	s = open(t, dir, pebbleviews.Options{})
 	defer closed(t, s)
 	want(t, "opened again", scan(t, s, nil, nil), "0=next", "b=", "c=33", "d=4", "e=5")
-}
-
-func TestWipe(t *testing.T) {
-	fs := vfs.NewCrashableMem()
-	s := open(t, "views", pebbleviews.Options{FS: fs})
-	if err := s.Wipe(); err != nil {
-		t.Errorf("wiping nothing: %v", err)
-	}
-	commit(t, s, "0=point", "\xff\xff=last")
-	if err := s.Wipe(); err != nil {
-		t.Fatal(err)
-	}
-	want(t, "wiped", scan(t, s, nil, nil))
-	after := open(t, "views", pebbleviews.Options{FS: fs.CrashClone(vfs.CrashCloneCfg{})})
-	want(t, "wiped, after a crash", scan(t, after, nil, nil))
-	closed(t, after)
-	commit(t, s, "b=2")
-	want(t, "written again", scan(t, s, nil, nil), "b=2")
-	closed(t, s)
 }
 
 func TestFolderThatCannotBeOpened(t *testing.T) {
@@ -242,7 +245,7 @@ func TestCrash(t *testing.T) {
 }
 
 // checkCrashed checks that the rows are those of the commits up to one, and returns how many that are.
-func checkCrashed(t *testing.T, s *pebbleviews.Store, last int) (commits int) {
+func checkCrashed(t *testing.T, s projections.Store, last int) (commits int) {
 	t.Helper()
 	value := func(key string) string {
 		v, _, err := s.Get([]byte(key), nil)

@@ -11,10 +11,12 @@ import (
 
 // serveCommand serves the API of a folder.
 type serveCommand struct {
-	Data    string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, made if it is not there (${default} by default)."`
-	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on, one that only this machine reaches unless there are --tokens; port 0 takes a free one (${default} by default)."`
-	Tariff  string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
-	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+	Data         string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, made if it is not there (${default} by default)."`
+	Listen       string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on, one that only this machine reaches unless there are --tokens; port 0 takes a free one (${default} by default)."`
+	Tariff       string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
+	MinFree      byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+	RebuildViews bool     `help:"Build the views anew from the log, beside those that serve, and switch over."`
+
 	guardFlags
 	logging `embed:"" set:"log_level=info"`
 
@@ -25,6 +27,8 @@ type serveCommand struct {
 // Help is the command's help beyond its flags.
 func (*serveCommand) Help() string {
 	return `Serves the API of a ledger in a folder, which no other process may have open. Without --tokens it is open to everybody on this machine, and so listens on loopback addresses only; with them each request needs a token that has the role, on a loopback address too. Without --tls-cert and --tls-key tokens can be read on their way: beyond loopback give both, or put a proxy that speaks TLS before it. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
+
+The views can always be worked out again from the log. Where a new program wants them in another format, or damage is found in them, they are built anew beside those that serve, and switched over to once they have caught up; --rebuild-views has it done for views that you mistrust. /readyz tells how far that is, and the log what came of it. A rebuild that was cut short goes on at the next start.
 
 SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once. However it ends, nothing that was answered "recorded" is lost.
 
@@ -59,6 +63,9 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if err := s.ledger.Start(ctx, tariffs); err != nil {
 		return err
+	}
+	if cmd.RebuildViews {
+		s.views.Rebuild("the operator asked for it")
 	}
 	listener, err := listen(cmd.Listen, guards.tokens != nil)
 	if err != nil {

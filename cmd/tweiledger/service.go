@@ -19,10 +19,10 @@ import (
 
 // service is the embedded ledger of a folder: the log, the views that follow it, and who decides.
 type service struct {
-	log    *pebblelog.Log
-	store  *pebbleviews.Store
-	views  *projections.Views
-	ledger *domain.Ledger
+	log         *pebblelog.Log
+	generations *pebbleviews.Generations
+	views       *projections.Views
+	ledger      *domain.Ledger
 
 	dir     string
 	minFree byteSize
@@ -51,11 +51,11 @@ func openService(ctx context.Context, dir string, minFree byteSize) (s *service,
 		return nil, err
 	}
 	opened = append(opened, s.log.Close)
-	if s.store, err = pebbleviews.Open(viewsFolder(dir), pebbleviews.Options{MinFree: uint64(minFree)}); err != nil {
+	if s.generations, err = pebbleviews.Open(viewsFolder(dir), pebbleviews.Options{MinFree: uint64(minFree)}); err != nil {
 		return nil, err
 	}
-	opened = append(opened, s.store.Close)
-	if s.views, err = projections.Open(ctx, metrics.NewStore(s.metrics, s.store), s.log); err != nil {
+	opened = append(opened, s.generations.Close)
+	if s.views, err = projections.Open(ctx, metrics.NewGenerations(s.metrics, s.generations), s.log); err != nil {
 		return nil, err
 	}
 	s.ledger = domain.NewLedger(domain.Config{
@@ -92,7 +92,7 @@ func (s *service) tellRebuilt(ctx context.Context) {
 func (s *service) Close() error {
 	s.stopFolding()
 	s.folding.Wait()
-	return errors.Join(s.store.Close(), s.log.Close())
+	return errors.Join(s.generations.Close(), s.log.Close())
 }
 
 // caughtUp waits until the views hold everything that is in the log now, with a progress bar where that takes time.
@@ -135,7 +135,8 @@ func (s *service) settle(ctx context.Context, c console) {
 	}
 }
 
-// showFold shows on a terminal how the views catch up, until they have or ctx ends; then it closes the channel.
+// showFold shows on a terminal how the views catch up, or those that are built beside them, until they have or ctx ends;
+// then it closes the channel.
 func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 	shown := make(chan struct{})
 	if !isTerminal(c.notes) {
@@ -154,13 +155,17 @@ func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 				return
 			case <-tick.C:
 				status := s.views.Status()
-				if status.CaughtUp || status.Err != nil {
+				size, goal, done := status.Size, status.Head, status.CaughtUp || status.Err != nil
+				if b := status.Rebuild; b != nil {
+					size, goal, done = b.Size, b.Goal, b.Err != nil
+				}
+				if done {
 					return
 				}
 				// In the embedded log a position is an index.
-				last, _ := status.Head.Numbers()
+				last, _ := goal.Numbers()
 				bar.ChangeMax64(int64(last) + 1)
-				_ = bar.Set64(int64(status.Size))
+				_ = bar.Set64(int64(size))
 			}
 		}
 	}()
