@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// SetOldestReadable changes the oldest format that is read until the test ends.
-func SetOldestReadable(t testing.TB, format uint64) {
+// setOldestReadable changes the oldest format that is read until the test ends.
+func setOldestReadable(t testing.TB, format uint64) {
 	before := oldestReadable
 	oldestReadable = format
 	t.Cleanup(func() { oldestReadable = before })
@@ -167,3 +167,16 @@ func (s *MemoryStore) Drop(Store) error {
 
 // Discarded implements Generations.
 func (s *MemoryStore) Discarded() string { return "" }
+
+// Outdate makes the format of the rows in a store that holds views an older one, and has it readable until the test ends.
+func Outdate(t testing.TB, s *MemoryStore) {
+	setOldestReadable(t, viewFormat-1)
+	var c checkpoint
+	if found, err := checkpointTable.read(s, struct{}{}, &c); !found || err != nil {
+		t.Fatalf("no checkpoint: %v", err)
+	}
+	c.format = viewFormat - 1
+	if err := s.Commit([]Row{{checkpointTable.appendKey(nil, struct{}{}), encodeCheckpoint(nil, &c)}}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -61,7 +61,7 @@ func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", retryAfterSeconds)
 	}
-	writeNow(w, status, appendReadiness(nil, reasons))
+	writeNow(w, status, appendReadiness(nil, reasons, a.Views.Status().Rebuild))
 	return nil
 }
 
@@ -83,6 +83,9 @@ func (a *API) unreadyForReads(ctx context.Context, reasons []unreadiness) []unre
 	}
 	if !status.CaughtUp && errors.Is(status.Waiting, projections.ErrPaused) {
 		reasons = append(reasons, unreadiness{purposeRead, "the fold waits for space: " + status.Waiting.Error()})
+	}
+	if status.Rebuild != nil && len(reasons) > 0 {
+		reasons = append(reasons, unreadiness{purposeRead, rebuildDetail(status.Rebuild)})
 	}
 	return reasons
 }
@@ -114,7 +117,7 @@ func (a *API) unreadyForWrites(r *http.Request, reasons []unreadiness) []unreadi
 	return reasons
 }
 
-func appendReadiness(dst []byte, reasons []unreadiness) []byte {
+func appendReadiness(dst []byte, reasons []unreadiness, rebuild *projections.RebuildStatus) []byte {
 	dst = strconv.AppendBool(append(dst, `{"ready":`...), len(reasons) == 0)
 	dst = append(dst, `,"reasons":[`...)
 	for i, reason := range reasons {
@@ -125,7 +128,11 @@ func appendReadiness(dst []byte, reasons []unreadiness) []byte {
 		dst = appendText(append(dst, `,"detail":`...), reason.detail)
 		dst = append(dst, '}')
 	}
-	return append(dst, `]}`...)
+	dst = append(dst, ']')
+	if rebuild != nil {
+		dst = appendRebuild(dst, rebuild)
+	}
+	return append(dst, '}')
 }
 
 // getMetrics serves GET /metrics.

@@ -17,7 +17,10 @@ import (
 )
 
 // filledLog returns a log of posts, reads and likes.
-func filledLog(t *testing.T) *logtest.Memory {
+func filledLog(t *testing.T) *logtest.Memory { return logOf(t, 4000) }
+
+// logOf returns a log of 20 posts, and so many reads, likes and dislikes each.
+func logOf(t *testing.T, each int) *logtest.Memory {
 	t.Helper()
 	log := logtest.NewMemory(logtest.MemoryOptions{T: t, BatchEvents: 64})
 	ledger := domain.NewLedger(domain.Config{Log: log, Messages: log, Clock: time.Now})
@@ -36,7 +39,7 @@ func filledLog(t *testing.T) *logtest.Memory {
 	for i := range 20 {
 		add(domain.Engagement{Type: domain.PostPublished, PostID: fmt.Sprint("p", i), AccountID: account(), Title: "A post", TimeToReadSeconds: 60})
 	}
-	for range 4000 {
+	for range each {
 		add(domain.Engagement{Type: domain.PostRead, PostID: post(), AccountID: account(), SecondsRead: 60})
 		add(domain.Engagement{Type: domain.PostLiked, PostID: post(), AccountID: account()})
 		add(domain.Engagement{Type: domain.PostDisliked, PostID: post(), AccountID: account()})
