@@ -7,8 +7,22 @@
 //	                                 order    one commit a batch
 //	                                                 Store ──► Snapshot ──► Statement, Journal, History, Posts, …
 //
-// The log is the truth, views are disposable: Open throws away those of another log, of one that was longer, and of
-// another format, and Run builds them anew.
+// The log is the truth, views are disposable: Open throws away those of another log, of one that was longer, and of a
+// format that this program cannot read, and Run builds them anew.
+//
+// # Generations
+//
+// Views are kept in generations, each in a store of its own. The oldest that can be read serves. Another one is built
+// beside it, and serves in its place once it is where the log ends, where
+//
+//   - the serving one is of an older format: it is read as it stands, and nothing is folded into it any more;
+//   - it is damaged: what is whole in it is read;
+//   - Rebuild was called: both are folded, and the serving one stands still for the moment of the switch.
+//
+// So who reads never sees fewer events than before, and no half: one that is still being built is read only where nothing
+// else can be, and Status().CaughtUp is false then. A switch is one durable step of the Generations port: what is opened
+// after a crash is the one or the other. A half that a crash left is built on, where it is of the log and the format.
+// Snapshots stay good over a switch; the old store is closed and removed when the last one of it is closed.
 //
 // # Scopes
 //
@@ -76,8 +90,8 @@
 // reaction where one does; a second reward of the same reader's reads. Run names it in a *FoldError and stops before it;
 // reads go on as of there. It is never skipped.
 //
-// Rows that are damaged stop it too, with ErrDamaged: the views are condemned, reads of what is whole go on, and the next
-// Open throws them away and builds them anew.
+// Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end before
+// that is done, the next opening throws them away.
 //
 // Revisions are checked on streams that have a row anyway: a post's, those of reads, and those of reactions. Those of
 // comments, reports and tariffs are not, nor are ids, postings, reasons and times: domain.Check does all that.
@@ -86,6 +100,7 @@
 //
 // is one file: its tables (a prefix of its own, the key, encode and decode), a constructor that gets its caches and lists
 // by newCache and newList, its fold, what it wants read ahead, and the methods of Snapshot that answer from it. Put the
-// constructor on the list models in fold.go, draw the key above, and raise viewFormat: the views are built anew. A fold finds the event's
-// place, its entries and its effect on counts worked out.
+// constructor on the list models in fold.go, draw the key above, and raise viewFormat, and views are built anew: beside
+// the serving ones where oldestReadable says that those are still good to read. A fold finds the event's place, its
+// entries and its effect on counts worked out.
 package projections

@@ -17,6 +17,8 @@ type generation struct {
 	// is closed, and it stays 0.
 	readers atomic.Int64
 	unused  chan struct{}
+	// loaded says that the store held views when it was opened.
+	loaded bool
 
 	// The views' mu guards what is below.
 	checkpoint checkpoint // of the last commit
@@ -53,6 +55,7 @@ func (g *generation) load(ctx context.Context) (difference string, err error) {
 	case !readable(g.checkpoint.format):
 		return fmt.Sprintf("the views have format %d, not %d", g.checkpoint.format, viewFormat), nil
 	}
+	g.loaded = true
 	return g.checkpoint.compare(ctx, g.store, g.views.log)
 }
 

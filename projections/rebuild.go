@@ -34,11 +34,12 @@ type rebuild struct {
 }
 
 // Rebuild has the views built anew beside the serving ones, which are folded on meanwhile, and switched over to. It does
-// nothing while that is under way, and where nothing has been folded yet. A Run that is under way begins at once, else
-// the next one.
+// nothing while that is under way, and where the serving views are themselves being built from nothing. A Run that is
+// under way begins at once, else the next one.
 func (v *Views) Rebuild(why string) {
 	v.update(func() {
-		if v.serving.Load().checkpoint.size > 0 {
+		g := v.serving.Load()
+		if g.checkpoint.size > 0 && (g.loaded || g.status.CaughtUp) {
 			v.wantRebuild(why)
 		}
 	})

@@ -187,14 +187,32 @@ func TestReadersOverSwitches(t *testing.T) {
 	checkOnly(t, g, w.log)
 }
 
-// TestRebuildOfNothing: views that hold nothing yet are not built twice.
+// TestRebuildOfNothing: views that hold nothing yet, or are built from nothing, are not built twice.
 func TestRebuildOfNothing(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
+	full := newWorld(t, logtest.NewMemory(logtest.MemoryOptions{}))
+	full.traffic(12_000, 10, 50)
 	g := projections.NewMemoryGenerations(t)
+	commits := 0
+	g.OnCreate(func(s *projections.MemoryStore) {
+		s.RefuseBy(func() error {
+			if commits++; commits > 1 {
+				return projections.ErrPaused
+			}
+			return nil
+		})
+	})
 	views := open(t, g, w.log)
 	views.Rebuild("the test wants it")
 	if b := views.Status().Rebuild; b != nil {
-		t.Errorf("rebuilt: %+v", b)
+		t.Errorf("of nothing: %+v", b)
+	}
+	views = open(t, g, full.log)
+	start(t, views)
+	until(t, views, func(s projections.Status) bool { return s.Size > 0 })
+	views.Rebuild("the test wants it")
+	if s := views.Status(); s.Rebuild != nil || s.CaughtUp {
+		t.Errorf("of a part: %+v, %+v", s, s.Rebuild)
 	}
 }
 

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 //	serving NAME ARG…                 starts tweiledger ARG… and sets $NAME to the URL that it serves,
 //	                                   $NAME_ADDRESS to the address in it
 //	stopping NAME                     sends it SIGTERM; it must exit with 0; its standard error is what stderr looks at
-//	awaitlog NAME PATTERN              waits until what it wrote to its standard error matches
+//	logged NAME PATTERN                waits until it has written what matches to its standard error
 //	hangup NAME                        sends it SIGHUP
 //	http METHOD STATUS URL [FILE TYPE] sends a request, with the token in $TWEILEDGER_TOKEN if there is one; its answer
 //	                                   must have STATUS; the body is what stdout looks at
@@ -39,9 +39,10 @@ func TestScripts(t *testing.T) {
 			"exits":    scriptExits,
 			"serving":  scriptServing,
 			"stopping": scriptStopping,
+			"logged":   scriptLogged,
 			"http":     scriptHTTP,
 			"setting":  scriptSetting,
-			"awaitlog": scriptAwaitLog, "hangup": scriptHangUp, "certificate": scriptCertificate,
+			"hangup":   scriptHangUp, "certificate": scriptCertificate,
 		},
 	})
 }

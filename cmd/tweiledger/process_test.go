@@ -22,7 +22,7 @@ type process struct {
 	command *exec.Cmd
 	mu      sync.Mutex // guards notes
 	notes   bytes.Buffer
-	noted   *sync.Cond // of mu: notes has more
+	noted   *sync.Cond // on mu: there are more notes, or the process has ended
 	ended   chan struct{}
 	err     error // once ended is closed
 }
@@ -49,7 +49,7 @@ func startProcess(program, dir string, env []string, args ...string) (*process, 
 		}
 	}
 	go func() {
-		defer close(p.ended)
+		defer p.end()
 		for lines.Scan() {
 		}
 		p.err = p.command.Wait()
@@ -69,25 +69,27 @@ func (p *process) Write(text []byte) (int, error) {
 	return p.notes.Write(text)
 }
 
-// awaitLog waits until what the process has written to its standard error matches.
-func (p *process) awaitLog(pattern *regexp.Regexp) error {
-	const patience = 10 * time.Second
+// await returns once the process has written what matches to its standard error. It reports false where it ended before.
+func (p *process) await(pattern *regexp.Regexp) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	late := false
-	defer time.AfterFunc(patience, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		late = true
-		p.noted.Broadcast()
-	}).Stop()
 	for !pattern.Match(p.notes.Bytes()) {
-		if late {
-			return fmt.Errorf("%s was not logged within %s: %s", pattern, patience, p.notes.String())
+		select {
+		case <-p.ended:
+			return false
+		default:
+			p.noted.Wait()
 		}
-		p.noted.Wait()
 	}
-	return nil
+	return true
+}
+
+// end tells who waits that the process has ended.
+func (p *process) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.ended)
+	p.noted.Broadcast()
 }
 
 func (p *process) stderr() string {

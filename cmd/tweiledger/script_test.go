@@ -48,6 +48,19 @@ func scriptStopping(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: logged NAME PATTERN")
+	}
+	p := ts.Value(serversKey{}).(map[string]*process)[args[0]]
+	if p == nil {
+		ts.Fatalf("%s is not serving", args[0])
+	}
+	if !p.await(regexp.MustCompile(args[1])) {
+		ts.Fatalf("it ended without having logged %q: %s", args[1], p.stderr())
+	}
+}
+
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 && len(args) != 5 {
 		ts.Fatalf("usage: http METHOD STATUS URL [FILE TYPE]")
@@ -73,13 +86,6 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(response.StatusCode) != args[1] {
 		ts.Fatalf("status %d, want %s: %s", response.StatusCode, args[1], text)
 	}
-}
-
-func scriptAwaitLog(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: awaitlog NAME PATTERN")
-	}
-	ts.Check(ts.Value(serversKey{}).(map[string]*process)[args[0]].awaitLog(regexp.MustCompile(args[1])))
 }
 
 func scriptHangUp(ts *testscript.TestScript, neg bool, args []string) {

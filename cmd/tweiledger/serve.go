@@ -61,11 +61,11 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.ledger.Start(ctx, tariffs); err != nil {
-		return err
-	}
 	if cmd.RebuildViews {
 		s.views.Rebuild("the operator asked for it")
+	}
+	if err := s.ledger.Start(ctx, tariffs); err != nil {
+		return err
 	}
 	listener, err := listen(cmd.Listen, guards.tokens != nil)
 	if err != nil {
