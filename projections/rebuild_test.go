@@ -120,6 +120,39 @@ func TestOlderFormatServesUntilRebuilt(t *testing.T) {
 	checkOnly(t, g, w.log)
 }
 
+// TestNoSwitchBeforeTheEnd: views that are further than the serving ones do not serve before they are where the log ends.
+func TestNoSwitchBeforeTheEnd(t *testing.T) {
+	w := newWorld(t, logtest.NewMemory(logtest.MemoryOptions{}))
+	w.traffic(12_000, 10, 50)
+	old := half(t, w.log, 5)
+	projections.Outdate(t, old)
+	g := projections.NewMemoryGenerations(t, old)
+	var commits, most atomic.Int64
+	most.Store(1)
+	g.OnCreate(func(s *projections.MemoryStore) {
+		s.RefuseBy(func() error {
+			if commits.Load() == most.Load() {
+				return projections.ErrPaused
+			}
+			commits.Add(1)
+			return nil
+		})
+	})
+	views := open(t, g, w.log)
+	stop := start(t, views)
+	until(t, views, func(s projections.Status) bool { return s.Rebuild == nil || s.Rebuild.Size > 5 && paused(s) })
+	if s := views.Status(); s.Size != 5 || s.Rebuild == nil {
+		t.Errorf("a half serves: %+v", s)
+	}
+	most.Store(1000)
+	until(t, views, switched)
+	if s := views.Status(); s.Size != uint64(w.log.Len()) {
+		t.Errorf("switched to %+v", s)
+	}
+	stop()
+	checkOnly(t, g, w.log)
+}
+
 // TestOlderFormatThatCannotBeRead: the views are built in place, and not ready until they have caught up.
 func TestOlderFormatThatCannotBeRead(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})

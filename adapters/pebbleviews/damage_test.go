@@ -45,7 +45,7 @@ func flip(at int) func([]byte) []byte {
 // TestDamage changes one bit somewhere in the tables or the log of Pebble, or cuts one short. Whatever it is, no process ends
 // of it, and after at most one more start the views are those of the log.
 func TestDamage(t *testing.T) {
-	log := filledLog(t)
+	log := logOf(t, 1000)
 	head, err := log.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)

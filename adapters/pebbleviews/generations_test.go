@@ -219,7 +219,7 @@ func openCrashed(t *testing.T, c crash, log *logtest.Memory, wanted string) (num
 
 // TestRebuildMendsDamage: where a reader meets a damaged table, the views are rebuilt with no start in between.
 func TestRebuildMendsDamage(t *testing.T) {
-	log := filledLog(t)
+	log := logOf(t, 1000)
 	head, err := log.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
