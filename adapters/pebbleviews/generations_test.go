@@ -249,8 +249,11 @@ func TestRebuildMendsDamage(t *testing.T) {
 		defer s.Close()
 		errs := 0
 		for i := range 20 {
-			if _, err := s.Statement(domain.Scope{PostID: fmt.Sprint("p", i)}); err != nil {
-				errs++
+			for j := range 300 {
+				scope := domain.Scope{PostID: fmt.Sprint("p", i), AccountID: fmt.Sprint("u", j)}
+				if _, err := s.Statement(scope, projections.AsOf{}); err != nil {
+					errs++
+				}
 			}
 		}
 		failed = failed || errs > 0
@@ -262,7 +265,7 @@ func TestRebuildMendsDamage(t *testing.T) {
 	}
 }
 
-// damagedTable changes the blocks that the posts' statements are in.
+// damagedTable changes blocks that the statements of accounts under posts are in.
 func damagedTable(t *testing.T, fs *vfs.MemFS) *vfs.MemFS {
 	t.Helper()
 	names, err := fs.List("views/1")
