@@ -218,8 +218,7 @@ func (l *Log) build(g *group) {
 	g.end = l.next
 }
 
-// decide puts an append into the batch, or notes in its plan what stands against it. The index counts what is in a
-// batch as appended: batches are never taken back, a failed one ends the process.
+// decide puts an append into the batch, or notes in its plan what stands against it.
 func (l *Log) decide(batch *pebble.Batch, a *domain.Append, p *plan) error {
 	last, err := l.index.head(p.stream, a.Stream)
 	if err != nil {
@@ -236,19 +235,7 @@ func (l *Log) decide(batch *pebble.Batch, a *domain.Append, p *plan) error {
 		return nil
 	}
 	p.appended, p.first = true, l.next
-	first := held.index == none
-	for _, e := range a.Events {
-		revision := last.revision + 1
-		l.key = eventKey(l.next)
-		l.value = appendRecord(l.value[:0], a, e.Canonical, revision, l.next-last.index, first)
-		if err := batch.Set(l.key[:], l.value, nil); err != nil {
-			return err
-		}
-		l.index.add(l.next, p.stream, revision, p.message, first)
-		last, first = head{l.next, revision}, false
-		l.next++
-	}
-	return nil
+	return l.put(batch, a, p.stream, p.message, last, held.index == none)
 }
 
 // sync waits for the sync of group after group, lets readers see it, and answers its calls.

@@ -1,8 +1,9 @@
 // Package pebblelog keeps an event log in a folder, in two Pebble databases:
 //
-//	LOCK      held while a process has the folder open
-//	events/   the truth
-//	index/    which event is the last of a stream and the first of a message; made again where it is not there
+//	LOCK         held while a process has the folder open
+//	events/      the truth
+//	index/       which event is the last of a stream and the first of a message; made again where it is not there
+//	checkpoint/  what a backup reads while it is under way; removed when it ends, and at the start
 //
 // # Format
 //

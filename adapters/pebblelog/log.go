@@ -65,6 +65,9 @@ type Log struct {
 	queue     []*call
 	stopping  bool
 
+	// checkpointing is held while a Checkpoint is open, importing during Import.
+	checkpointing, importing sync.Mutex
+
 	// The committer's own: the index of the next event, and room for its key and value.
 	next  uint64
 	key   [eventKeyLen]byte
@@ -85,7 +88,7 @@ func Open(dir string, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := (*Log)(nil), roomToOpen(o.FS, dir)
+	l, err := (*Log)(nil), errors.Join(removeCheckpoint(o.FS, dir), roomToOpen(o.FS, dir))
 	if err == nil {
 		l, err = open(dir, o)
 	}
