@@ -30,6 +30,8 @@ type Config struct {
 	LogSize func(context.Context) (uint64, error)
 	// Metrics serves GET /metrics. Nil for none.
 	Metrics http.Handler
+	// Backup takes a backup of the log. Nil for a log that is backed up by its own store.
+	Backup func() (Backup, error)
 	// LoopbackOnly refuses requests whose Host is no loopback name: for a service that listens on a loopback address and
 	// asks nobody who they are, so that no foreign page reaches it by a rebound name.
 	LoopbackOnly bool
@@ -124,6 +126,7 @@ var routes = []route{
 	{http.MethodGet, "/v1/tariffs/{version}", accessRead, cheap, (*API).getTariff},
 	{http.MethodPost, "/v1/reversals", accessOperate, cheap, (*API).postReversal},
 	{http.MethodPost, "/v1/reinstatements", accessOperate, cheap, (*API).postReinstatement},
+	{http.MethodPost, "/v1/backups", accessOperate, cheap, (*API).postBackup},
 	{http.MethodGet, "/livez", accessOpen, cheap, (*API).getLiveness},
 	{http.MethodGet, "/readyz", accessOpen, cheap, (*API).getReadiness},
 	{http.MethodGet, "/metrics", accessRead, cheap, (*API).getMetrics},
