@@ -62,7 +62,7 @@ func (a *API) postBackup(w http.ResponseWriter, r *http.Request) (err error) {
 // sendBackup sends a backup to its end. It is cut off where the client takes nothing for backupPatience, where the log
 // needs the space, and when the service ends.
 func (a *API) sendBackup(w http.ResponseWriter, r *http.Request, backup Backup) error {
-	to := &patientWriter{to: w, rc: http.NewResponseController(w)}
+	to := &backupWriter{to: w, rc: http.NewResponseController(w)}
 	to.ctx, to.cancel = context.WithCancel(r.Context())
 	defer to.cancel()
 	defer context.AfterFunc(a.draining, to.stop)()
@@ -77,15 +77,15 @@ func (a *API) sendBackup(w http.ResponseWriter, r *http.Request, backup Backup) 
 	return err
 }
 
-// patientWriter gives each write backupPatience.
-type patientWriter struct {
+// backupWriter gives each write backupPatience.
+type backupWriter struct {
 	to     io.Writer
 	rc     *http.ResponseController
 	ctx    context.Context
 	cancel context.CancelFunc
 }
 
-func (p *patientWriter) Write(b []byte) (int, error) {
+func (p *backupWriter) Write(b []byte) (int, error) {
 	// A writer without deadlines is a test's.
 	_ = p.rc.SetWriteDeadline(time.Now().Add(backupPatience))
 	if err := p.ctx.Err(); err != nil {
@@ -99,7 +99,7 @@ func (p *patientWriter) Write(b []byte) (int, error) {
 }
 
 // stop ends the write under way, and every later one.
-func (p *patientWriter) stop() {
+func (p *backupWriter) stop() {
 	p.cancel()
 	_ = p.rc.SetWriteDeadline(time.Now().Add(drainTimeout))
 }

@@ -27,6 +27,8 @@ type commands struct {
 	Import    importCommand    `cmd:"" help:"Record engagements from files of CloudEvents."`
 	Statement statementCommand `cmd:"" help:"Show a profit-and-loss statement."`
 	Export    exportCommand    `cmd:"" help:"Write the log, one canonical line an event."`
+	Copy      copyCommand      `cmd:"" help:"Copy a log into another one, or go on with that."`
+	Backup    backupCommand    `cmd:"" help:"Copy the log of a serving process, consistently."`
 	Verify    verifyCommand    `cmd:"" help:"Work everything out again from the log, and name the first difference."`
 	Tariff    tariffCommand    `cmd:"" help:"Check or publish a tariff."`
 	Token     tokenCommand     `cmd:"" help:"Make a token."`

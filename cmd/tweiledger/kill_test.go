@@ -17,6 +17,8 @@ func TestProgram(t *testing.T) {
 	for range 3 {
 		t.Run("terminate", func(t *testing.T) { testTerminate(t, program) })
 	}
+	t.Run("backup", func(t *testing.T) { testBackup(t, program) })
+	t.Run("backup killed", func(t *testing.T) { testBackupKilled(t, program) })
 	t.Run("second signal", func(t *testing.T) { testSecondSignal(t, program) })
 }
 

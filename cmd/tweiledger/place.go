@@ -12,20 +12,28 @@ type place struct {
 
 // remote is how a serving process is reached.
 type remote struct {
-	URL   string `name:"url" placeholder:"URL" help:"Address of a serving process, instead of --data."`
-	Token string `placeholder:"SECRET" help:"Secret of the token to show to it. Others on this machine can see what is given here: better set the variable."`
-	CA    string `name:"ca" placeholder:"FILE" help:"Certificates in PEM to trust instead of the system's."`
+	URL string `name:"url" placeholder:"URL" help:"Address of a serving process, instead of --data."`
+	credentials
 }
 
 // client returns a client of the serving process.
-func (r *remote) client() (*client, error) {
-	c, err := newClient(r.URL)
+func (r *remote) client() (*client, error) { return r.credentials.client(r.URL) }
+
+// credentials are what a serving process is shown, and what it has to show.
+type credentials struct {
+	Token string `placeholder:"SECRET" help:"Secret of the token to show to a serving process. Others on this machine can see what is given here: better set the variable."`
+	CA    string `name:"ca" placeholder:"FILE" help:"Certificates in PEM to trust instead of the system's."`
+}
+
+// client returns a client of the process that serves at an address.
+func (k *credentials) client(address string) (*client, error) {
+	c, err := newClient(address)
 	if err != nil {
 		return nil, err
 	}
-	c.token = r.Token
-	if r.CA != "" {
-		err = c.trust(r.CA)
+	c.token = k.Token
+	if k.CA != "" {
+		err = c.trust(k.CA)
 	}
 	return c, err
 }

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	iofs "io/fs"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// copyCommand copies a log into another one.
+type copyCommand struct {
+	From    string   `required:"" placeholder:"DIR|URL|FILE" help:"A ledger's folder, the address of a serving process, or an export."`
+	To      string   `required:"" placeholder:"DIR" help:"A ledger's folder, made if it is not there; its log must be a beginning of the other."`
+	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written (${default} by default)."`
+	credentials
+}
+
+// Help is the command's help beyond its flags.
+func (*copyCommand) Help() string {
+	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source. It restores an export, and moves a log to another folder or machine.
+
+It can be stopped at any time and run again. Then it compares every line that the target has with the source, goes on behind the last, and in the end reads the whole target again and compares the SHA-256 of all lines, which is also that of the export's file. A target that differs is refused with the first event that does. Wrong input stops it with the line; what the target has then is a beginning of the log.
+
+Nothing is worked out again: run "tweiledger verify" on the copy for that.
+
+Examples:
+
+    tweiledger copy --from log.ndjson --to restored
+    tweiledger copy --from http://127.0.0.1:8080 --to /mnt/second/data
+`
+}
+
+// Run runs the command.
+func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
+	from, err := cmd.openSource()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.close()) }()
+	to, err := openCopyTarget(cmd.To, cmd.MinFree)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.close()) }()
+	bar := newBar(c.notes, "copying", "events", -1)
+	copied := &logCopy{to: to, hash: sha256.New(), progress: func() { _ = bar.Add(1) }}
+	err = copied.run(ctx, from)
+	bar.end()
+	if err != nil {
+		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", copied.stored, err)
+	}
+	sum := hex.EncodeToString(copied.hash.Sum(nil))
+	if err := compareCopy(ctx, c, to, copied.stored, sum); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s holds %d events, %d of them new. SHA-256 of all lines: %s\n", cmd.To, copied.stored, copied.stored-copied.found, sum)
+	return nil
+}
+
+func (cmd *copyCommand) openSource() (logReader, error) {
+	from := cmd.From
+	if strings.Contains(from, "://") {
+		return cmd.client(from)
+	}
+	info, err := os.Stat(from)
+	switch {
+	case errors.Is(err, iofs.ErrNotExist):
+		return nil, &usageError{fmt.Sprintf("there is no file or folder %s", from), "--from takes a ledger's folder, an address like http://127.0.0.1:8080, or an export"}
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return openFileLog(from)
+	}
+	source := place{Data: from}
+	return source.logReader()
+}
+
+// Bounds of what is appended at a time.
+const (
+	copyEvents = 4_000
+	copyBytes  = 2 << 20
+)
+
+// logCopy is a copy under way.
+type logCopy struct {
+	to       copyTarget
+	progress func()
+	// hash is of all lines read so far, with their line feeds.
+	hash hash.Hash
+	// read counts lines, found those that the target had before, stored those that it has.
+	read, found, stored uint64
+	// group is what waits to be appended: events that belong to one message are one append.
+	group              []domain.Append
+	groupLen, groupEnd uint64
+}
+
+// run brings everything to the target that it does not have.
+func (cp *logCopy) run(ctx context.Context, from logReader) error {
+	next, stop := iter.Pull2(from.lines(ctx, 0))
+	defer stop()
+	if err := cp.compare(ctx, next); err != nil {
+		return err
+	}
+	for line, err, more := next(); more; line, err, more = next() {
+		if err == nil {
+			err = cp.add(ctx, line)
+		}
+		if err != nil {
+			// What was good is kept, though not where it was asked to stop.
+			return errors.Join(err, cp.flush(ctx))
+		}
+	}
+	if cp.read == 0 {
+		return errors.New("the source has no event: a log begins with a tariff, so this is not a whole one")
+	}
+	return cp.flush(ctx)
+}
+
+// compare sees that the target's lines are the source's first ones.
+func (cp *logCopy) compare(ctx context.Context, next func() ([]byte, error, bool)) error {
+	for has, err := range cp.to.lines(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("reading the target: %w", err)
+		}
+		line, err, more := next()
+		if err != nil {
+			return err
+		}
+		if !more || string(line) != string(has) {
+			return fmt.Errorf("the target is no beginning of the source: event %d %s", cp.read, differsHow(more))
+		}
+		cp.take(line)
+		cp.stored++
+	}
+	cp.found = cp.stored
+	return nil
+}
+
+func differsHow(more bool) string {
+	if more {
+		return "differs"
+	}
+	return "is not in the source"
+}
+
+func (cp *logCopy) take(line []byte) {
+	cp.hash.Write(line)
+	cp.hash.Write([]byte{'\n'})
+	cp.read++
+	cp.progress()
+}
+
+// add puts an event into the group, which is appended where it is full.
+func (cp *logCopy) add(ctx context.Context, line []byte) error {
+	e, err := domain.DecodeEvent(line)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", cp.read+1, err)
+	}
+	if _, _, _, ok := e.Stream.Parse(); !ok {
+		return fmt.Errorf("line %d: %q is no stream", cp.read+1, e.Stream)
+	}
+	if cp.read == 0 && e.Type != domain.TariffPublished {
+		return fmt.Errorf("line 1: it is a %s, and a log begins with a tariff: this is no whole log", e.Type)
+	}
+	encoded := domain.EncodedEvent{Type: e.Type, Canonical: line}
+	if cp.continues(e) {
+		last := &cp.group[len(cp.group)-1]
+		last.Events = append(last.Events, encoded)
+	} else {
+		if cp.groupEnd-cp.stored >= copyEvents || cp.groupLen >= copyBytes {
+			if err := cp.flush(ctx); err != nil {
+				return err
+			}
+		}
+		cp.group = append(cp.group, domain.Append{
+			Stream: e.Stream, Expected: e.Revision - 1, Message: e.Message(), Events: []domain.EncodedEvent{encoded},
+		})
+	}
+	cp.take(line)
+	cp.groupLen += uint64(len(line))
+	cp.groupEnd = cp.read
+	return nil
+}
+
+// continues reports whether an event was appended together with the one before it: it is of the same message and
+// stream, as after a switch's withdrawal.
+func (cp *logCopy) continues(e *domain.Event) bool {
+	if len(cp.group) == 0 {
+		return false
+	}
+	last := &cp.group[len(cp.group)-1]
+	size := 0
+	for _, before := range last.Events {
+		size += len(before.Canonical)
+	}
+	return last.Stream == e.Stream && last.Message == e.Message() &&
+		e.Revision == last.Expected+domain.Revision(len(last.Events))+1 && size+domain.MaxEventBytes <= domain.MaxAppendBytes
+}
+
+// flush appends the group, also where ctx has ended: it is little.
+func (cp *logCopy) flush(ctx context.Context) error {
+	if len(cp.group) == 0 {
+		return nil
+	}
+	taken, err := cp.to.append(context.WithoutCancel(ctx), cp.group)
+	var gap *domain.RevisionConflictError
+	if errors.As(err, &gap) {
+		err = fmt.Errorf("line %d: revision %d of stream %s follows on revision %d: events are missing", cp.stored+taken+1, gap.Expected+1, gap.Stream, gap.Actual)
+	}
+	cp.stored += taken
+	cp.group, cp.groupLen, cp.groupEnd = cp.group[:0:0], 0, cp.stored
+	return err
+}
+
+// compareCopy reads the whole target again.
+func compareCopy(ctx context.Context, c console, to copyTarget, events uint64, want string) error {
+	bar := newBar(c.notes, "comparing", "events", int64(events))
+	defer bar.end()
+	again := &logCopy{hash: sha256.New(), progress: func() { _ = bar.Add(1) }}
+	for line, err := range to.lines(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("the copy was not compared to its end: %w", err)
+		}
+		again.take(line)
+	}
+	if sum := hex.EncodeToString(again.hash.Sum(nil)); again.read != events || sum != want {
+		return fmt.Errorf("the copy differs: it has %d events with SHA-256 %s, the source has %d with %s", again.read, sum, events, want)
+	}
+	return nil
+}
