@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -14,9 +15,10 @@ import (
 
 // fakeBackup is a backup of some text, or one that fails behind it.
 type fakeBackup struct {
-	text   string
-	err    error
-	closed *int
+	text string
+	err  error
+	// closed takes a value when it is closed, where somebody waits for that.
+	closed chan struct{}
 }
 
 func (b fakeBackup) Len() (int64, error) {
@@ -32,7 +34,9 @@ func (b fakeBackup) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (b fakeBackup) Close() error {
-	*b.closed++
+	if b.closed != nil {
+		b.closed <- struct{}{}
+	}
 	return nil
 }
 
@@ -41,33 +45,35 @@ const backupBody = "{}"
 // TestBackup: the archive comes with its length; one that fails on the way is cut off, one that cannot be taken is 503;
 // each is closed.
 func TestBackup(t *testing.T) {
-	closed := 0
-	var next fakeBackup
-	var refused error
+	closed := make(chan struct{}, 10)
+	var next atomic.Pointer[fakeBackup]
 	w := openWorld(t, func(c *Config) {
 		c.Backup = func() (Backup, error) {
-			next.closed = &closed
-			return next, refused
+			if b := next.Load(); b != nil {
+				return *b, nil
+			}
+			return nil, errors.New("another backup is under way")
 		}
 	})
-	next.text = "an archive"
+	next.Store(&fakeBackup{text: "an archive", closed: closed})
 	a := w.do("POST", "/v1/backups", "application/json", backupBody).want(t, 200, "an archive")
-	if a.header.Get("Content-Length") != fmt.Sprint(len(next.text)) || closed != 1 {
-		t.Errorf("%v, closed %d times", a.header, closed)
+	if got := a.header.Get("Content-Length"); got != "10" {
+		t.Errorf("Content-Length %s", got)
 	}
+	<-closed
 	for _, cause := range []error{errors.New("a bad disk"), fmt.Errorf("%w: no room", domain.ErrUnavailable)} {
-		closed = 0
-		next.err = cause
+		next.Store(&fakeBackup{text: "an archive", err: cause, closed: closed})
 		res, err := http.Post(w.server.URL+"/v1/backups", "application/json", strings.NewReader(backupBody))
 		if err == nil {
 			_, err = io.Copy(io.Discard, res.Body)
 			res.Body.Close()
 		}
-		if err == nil || closed != 1 || !strings.Contains(w.logged.String(), cause.Error()) {
-			t.Errorf("%v: the answer ended with %v; closed %d times; logged %s", cause, err, closed, w.logged)
+		<-closed
+		if err == nil || !strings.Contains(w.logged.String(), cause.Error()) {
+			t.Errorf("%v: the answer ended with %v; logged %s", cause, err, w.logged)
 		}
 	}
-	refused = errors.New("another backup is under way")
+	next.Store(nil)
 	a = w.do("POST", "/v1/backups", "application/json", backupBody).want(t, 503, "another backup")
 	if a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
@@ -77,6 +83,9 @@ func TestBackup(t *testing.T) {
 	w.do("POST", "/v1/backups", "application/json", `{"a":1}`, malformed).want(t, 400)
 	w.do("POST", "/v1/backups?a=1", "application/json", backupBody, malformed).want(t, 400)
 
+	if len(closed) > 0 {
+		t.Errorf("%d were closed twice, or without having been taken", len(closed))
+	}
 	w = openWorld(t)
 	w.do("POST", "/v1/backups", "application/json", backupBody).want(t, 404, "own store")
 }

@@ -26,7 +26,7 @@ var optionalMembers = map[string]bool{
 // the document, and then shows that the document refuses each answer with a member more and with one less.
 func TestEveryRouteConforms(t *testing.T) {
 	w := openWorld(t, func(c *Config) {
-		c.Backup = func() (Backup, error) { return fakeBackup{text: "an archive", closed: new(int)}, nil }
+		c.Backup = func() (Backup, error) { return fakeBackup{text: "an archive"}, nil }
 	})
 	askEveryRoute(t, w)
 	client := w.client.Transport.(*conforming)

@@ -236,7 +236,8 @@ func unpackFile(fs vfs.FS, dir string, header *tar.Header, from io.Reader, befor
 	defer func() { err = errors.Join(err, to.Close()) }()
 	hash := sha256.New()
 	written := &countingWriter{Writer: to}
-	if _, err := io.Copy(io.MultiWriter(written, hash), from); err != nil {
+	// The hash comes first: a vfs.File may change the bytes that it is given.
+	if _, err := io.Copy(io.MultiWriter(hash, written), from); err != nil {
 		if written.n < header.Size && errors.Is(err, io.ErrUnexpectedEOF) {
 			err = damagedArchive(err)
 		}
