@@ -108,6 +108,7 @@ var opened = []openedRow{
 	{"POST", "/v1/tariffs", "/v1/tariffs", "operate all", false},
 	{"POST", "/v1/reversals", "/v1/reversals", "operate all", false},
 	{"POST", "/v1/reinstatements", "/v1/reinstatements", "operate all", false},
+	{"POST", "/v1/backups", "/v1/backups", "operate all", false},
 	{"GET", "/livez", "/livez", "everybody", true},
 	{"GET", "/readyz", "/readyz", "everybody", true},
 	{"GET", "/metrics", "/metrics", "read all", false},

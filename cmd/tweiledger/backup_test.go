@@ -151,13 +151,13 @@ func (c *campaign) slowly(t *testing.T, halfway chan struct{}) string {
 // startCommand starts a command of the program that prints no address.
 func startCommand(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	p := &process{command: exec.Command(program, args...), ended: make(chan struct{})}
+	p := newProcess(exec.Command(program, args...))
 	p.command.Stderr = p
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		defer close(p.ended)
+		defer p.end()
 		p.err = p.command.Wait()
 	}()
 	return p

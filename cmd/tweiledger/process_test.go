@@ -27,10 +27,15 @@ type process struct {
 	err     error // once ended is closed
 }
 
+func newProcess(command *exec.Cmd) *process {
+	p := &process{command: command, ended: make(chan struct{})}
+	p.noted = sync.NewCond(&p.mu)
+	return p
+}
+
 // startProcess starts the program and waits until it prints the address that it serves on.
 func startProcess(program, dir string, env []string, args ...string) (*process, error) {
-	p := &process{command: exec.Command(program, args...), ended: make(chan struct{})}
-	p.noted = sync.NewCond(&p.mu)
+	p := newProcess(exec.Command(program, args...))
 	p.command.Dir, p.command.Env = dir, env
 	p.command.Stderr = p
 	out, err := p.command.StdoutPipe()
