@@ -58,11 +58,10 @@ func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appe
 	if len(appends) == 0 {
 		return answers
 	}
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return refuseAll(answers, err)
 	}
-	defer done()
+	defer l.done()
 	c := &call{appends: appends, plans: make([]plan, len(appends)), done: make(chan struct{})}
 	for i := range appends {
 		c.plans[i] = l.plan(&appends[i])

@@ -25,29 +25,32 @@ func (f *filter) block(k key) []atomic.Uint64 {
 	return f.words[at : at+8 : at+8]
 }
 
-func (f *filter) add(k key) {
+// add puts a key in and reports whether it surely was not there.
+func (f *filter) add(k key) (fresh bool) {
 	bits := k.lo
 	words := f.block(k)
 	for i := range words {
 		if bit := uint64(1) << (bits & 63); words[i].Load()&bit == 0 {
 			words[i].Or(bit)
+			fresh = true
 		}
 		bits >>= 6
 	}
+	return fresh
 }
 
 // lacks reports that a key is surely not in the index.
-func (f *filter) lacks(k key) bool {
-	if !f.complete.Load() {
-		return false
-	}
+func (f *filter) lacks(k key) bool { return f.complete.Load() && !f.has(k) }
+
+// has reports whether a key was put in, or looks as if.
+func (f *filter) has(k key) bool {
 	bits := k.lo
 	words := f.block(k)
 	for i := range words {
 		if words[i].Load()&(1<<(bits&63)) == 0 {
-			return true
+			return false
 		}
 		bits >>= 6
 	}
-	return false
+	return true
 }

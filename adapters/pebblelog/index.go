@@ -80,7 +80,8 @@ var (
 type memo[V any] struct {
 	// active and writing are newer than the database: writing is being put there, active comes after it.
 	active, writing map[key]V
-	// recent and older are as in the database. They have no key of the other two.
+	// recent and older are as in the database, also of what is not there. They have no key of the other two, and none
+	// that the filter has not.
 	recent, older map[key]V
 }
 
@@ -104,10 +105,13 @@ func (m *memo[V]) get(k key) (v V, ok bool) {
 	return v, ok
 }
 
-func (m *memo[V]) put(k key, v V) {
+// put sets what is newer than the database. A key that is fresh in the filter was never looked up.
+func (m *memo[V]) put(k key, v V, fresh bool) {
 	m.active[k] = v
-	delete(m.recent, k)
-	delete(m.older, k)
+	if !fresh {
+		delete(m.recent, k)
+		delete(m.older, k)
+	}
 }
 
 func (m *memo[V]) remember(k key, v V) {
@@ -120,6 +124,12 @@ func (m *memo[V]) remember(k key, v V) {
 
 // rotate makes what is active the next to be written.
 func (m *memo[V]) rotate() { m.active, m.writing = m.writing, m.active }
+
+// wrote says that what was being written is in the database. It stays known: what is new is asked for most.
+func (m *memo[V]) wrote() {
+	m.recent, m.older, m.writing = m.writing, m.recent, m.older
+	clear(m.writing)
+}
 
 // index answers which event is the last of a stream and which is the first of a message. It is written behind the
 // events and may be deleted at any time: it is made again from them.
@@ -249,7 +259,7 @@ func lookUp[V any](x *index, m *memo[V], k key, load func() (V, error)) (V, erro
 		x.mu.Lock()
 		newer, ok := m.get(k)
 		unchanged := written == x.written
-		if !ok && unchanged {
+		if !ok && unchanged && x.filter.has(k) {
 			m.remember(k, v)
 		}
 		x.mu.Unlock()
@@ -279,13 +289,11 @@ func (x *index) get(k key) ([]byte, interface{ Close() error }, error) {
 
 // add notes an event as its stream's last and, if it is the first, as its message's.
 func (x *index) add(at uint64, stream key, revision domain.Revision, message key, first bool) {
-	x.filter.add(stream)
-	x.filter.add(message)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.heads.put(stream, head{at, revision})
+	x.heads.put(stream, head{at, revision}, x.filter.add(stream))
 	if first {
-		x.messages.put(message, holder{at, stream})
+		x.messages.put(message, holder{at, stream}, x.filter.add(message))
 	}
 	x.end = at + 1
 }
@@ -344,8 +352,8 @@ func (x *index) write() {
 		}
 		x.writtenEnd = end
 		x.written++
-		clear(x.heads.writing)
-		clear(x.messages.writing)
+		x.heads.wrote()
+		x.messages.wrote()
 	}
 }
 

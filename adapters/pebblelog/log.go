@@ -157,19 +157,24 @@ func (l *Log) Close() error {
 	return errors.Join(l.index.close(l.space() == nil), l.events.Close(), l.lock.Close())
 }
 
-// use holds the databases open until done is called.
-func (l *Log) use(ctx context.Context) (done func(), err error) {
+// use holds the databases open until done is called, unless it returns an error.
+func (l *Log) use(ctx context.Context) error {
 	l.using.RLock()
-	if l.closed.Load() {
-		err = domain.ErrClosed
-	} else {
-		err = ctx.Err()
-	}
+	err := l.over(ctx)
 	if err != nil {
-		l.using.RUnlock()
-		return nil, err
+		l.done()
 	}
-	return l.using.RUnlock, nil
+	return err
+}
+
+func (l *Log) done() { l.using.RUnlock() }
+
+// over returns why a call must not go on: the log is closed, or the context has ended.
+func (l *Log) over(ctx context.Context) error {
+	if l.closed.Load() {
+		return domain.ErrClosed
+	}
+	return ctx.Err()
 }
 
 // Writable returns why appends are refused now, or nil.
@@ -200,11 +205,10 @@ func (l *Log) space() error {
 
 // Head implements domain.EventLog.
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return domain.Position{}, err
 	}
-	defer done()
+	defer l.done()
 	n := l.durable.n.Load()
 	if n == 0 {
 		return domain.Position{}, nil

@@ -2,6 +2,7 @@ package pebblelog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,12 +110,16 @@ func (l *Log) ReadStream(
 func (l *Log) stream(
 	ctx context.Context, stream domain.Stream, from domain.Revision,
 ) (events []domain.LogEvent, indexes []uint64, err error) {
-	done, err := l.use(ctx)
-	if err != nil {
+	key := streamKey(stream)
+	if l.index.filter.lacks(key) {
+		// Most streams that are asked for are not there, and that is known without a database.
+		return nil, nil, cmp.Or(l.over(ctx), domain.ErrStreamNotFound)
+	}
+	if err := l.use(ctx); err != nil {
 		return nil, nil, err
 	}
-	defer done()
-	last, err := l.index.head(streamKey(stream), stream)
+	defer l.done()
+	last, err := l.index.head(key, stream)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -140,11 +145,10 @@ func (l *Log) stream(
 }
 
 func (l *Log) readEvent(ctx context.Context, index uint64) (domain.LogEvent, error) {
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return domain.LogEvent{}, err
 	}
-	defer done()
+	defer l.done()
 	return l.event(index)
 }
 
@@ -197,18 +201,17 @@ func behind(p domain.Position) uint64 {
 
 // batch returns events from one index on, to before another at most.
 func (l *Log) batch(ctx context.Context, from, to uint64) ([]domain.LogEvent, error) {
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return nil, err
 	}
-	defer done()
+	defer l.done()
 	if from >= to {
 		return nil, nil
 	}
 	to = min(to, from+batchEvents)
 	batch := make([]domain.LogEvent, 0, to-from)
 	size := 0
-	err = scan(l.events, from, to, func(index uint64, r record) bool {
+	err := scan(l.events, from, to, func(index uint64, r record) bool {
 		batch = append(batch, domain.LogEvent{Position: positionOf(index), Canonical: bytes.Clone(r.line)})
 		size += len(r.line)
 		return size < batchBytes
@@ -256,11 +259,10 @@ func scan(events *pebble.DB, from, to uint64, visit func(index uint64, r record)
 // FindMessage implements domain.MessageFinder, exactly. Where an append of the message is on its way, it waits for
 // that.
 func (l *Log) FindMessage(ctx context.Context, m domain.Message) (event domain.LogEvent, found bool, err error) {
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return domain.LogEvent{}, false, err
 	}
-	defer done()
+	defer l.done()
 	held, err := l.index.holder(messageKey(m), m)
 	if err != nil || held == noHolder {
 		return domain.LogEvent{}, false, err
