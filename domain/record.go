@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"time"
 )
 
 // ParseEngagements reads CloudEvents in structured mode like ParseEngagement, on all processors.
@@ -18,37 +17,6 @@ func ParseEngagements(events [][]byte) []Received {
 	return received
 }
 
-// inParallel calls do for 0 … n-1, in runs on each processor.
-func inParallel(n int, do func(i int)) {
-	const leastRun = 16
-	workers := min(runtime.GOMAXPROCS(0), n/leastRun)
-	if workers < 2 {
-		for i := range n {
-			do(i)
-		}
-		return
-	}
-	var wg sync.WaitGroup
-	var panicked atomic.Value
-	for w := range workers {
-		wg.Go(func() {
-			// A panic is the caller's, who may be a request that ends with it; here it would end the process.
-			defer func() {
-				if p := recover(); p != nil {
-					panicked.Store(fmt.Sprintf("%v\n%s", p, debug.Stack()))
-				}
-			}()
-			for i := n * w / workers; i < n*(w+1)/workers; i++ {
-				do(i)
-			}
-		})
-	}
-	wg.Wait()
-	if p := panicked.Load(); p != nil {
-		panic(p)
-	}
-}
-
 // task is one engagement of a batch on its way to its outcome.
 type task struct {
 	*Received
@@ -56,9 +24,11 @@ type task struct {
 	outcome    *Outcome
 	// atLeast is the revision that the next decision must have seen, after a lost race.
 	atLeast Revision
-	events  []*Event
-	append  Append
-	done    bool
+	// state is what the events were decided on, that of the stream own.
+	state  state
+	events []*Event
+	append Append
+	done   bool
 }
 
 // Record decides engagements and appends what they come to, in order: a later one may build on an earlier one of the
@@ -79,73 +49,72 @@ func (l *Ledger) Record(ctx context.Context, engagements []Received) []Outcome {
 			t.own, t.about = t.places()
 		}
 	}
-	failed := map[Stream]string{}
-	for _, wave := range waves(tasks) {
-		l.recordWave(ctx, wave, failed)
+	b := batch{Ledger: l, failed: map[Stream]string{}}
+	for _, wave := range split(waves(tasks)) {
+		b.record(ctx, wave)
 	}
+	b.record(ctx, splitWave{})
 	return outcomes
 }
 
 func (t *task) finish(o Outcome) { *t.outcome, t.done = o, true }
 
-// waves groups the tasks that are not done: none of a wave reads what another one of it writes, also where it has to
-// read again after a lost race; and none writes what an earlier one still has to read in a later wave.
-func waves(tasks []task) (waves [][]*task) {
-	written := make(map[Stream]int, len(tasks))
-	read := make(map[Stream]int, len(tasks))
-	messages := make(map[Message]int, len(tasks))
-	for i := range tasks {
-		t := &tasks[i]
-		if t.done {
-			continue
-		}
-		// The maps hold the first wave that may build on a write, and the first one that may write what was read.
-		n := max(written[t.own], written[t.about], messages[t.Message], read[t.own])
-		written[t.own], messages[t.Message] = n+1, n+1
-		if t.about != "" {
-			read[t.about] = max(read[t.about], n+1)
-		}
-		if n == len(waves) {
-			waves = append(waves, nil)
-		}
-		waves[n] = append(waves[n], t)
-	}
-	return waves
+// batch is what one call of Record knows from wave to wave.
+type batch struct {
+	*Ledger
+	// failed names the streams on which an earlier engagement failed: what builds on it cannot be decided.
+	failed map[Stream]string
+	// ahead is what was decided while an earlier append was on its way, and goes on with the next one; decided is when
+	// that was.
+	ahead   []*task
+	decided time.Time
 }
 
-// recordWave decides and appends the tasks of one wave, those that lose a race again. failed names the streams on which
-// an earlier engagement of the batch failed: what builds on it cannot be decided.
-func (l *Ledger) recordWave(ctx context.Context, wave []*task, failed map[Stream]string) {
-	all := wave
-	failDependents(wave, failed)
-	for attempt := range maxAttempts {
-		wave = open(wave)
-		l.decideWave(ctx, wave)
-		l.appendWave(ctx, open(wave))
-		if wave = open(wave); len(wave) == 0 {
-			break
-		}
-		if err := pause(ctx, attempt); err != nil {
-			break
-		}
+// record decides and appends the first part of a wave, with what was decided ahead, and meanwhile decides the second
+// part. What loses a race is decided again until it is finished.
+func (b *batch) record(ctx context.Context, wave splitWave) {
+	tasks := slices.Concat(b.ahead, wave.first)
+	if len(tasks) == 0 {
+		return
 	}
-	for _, t := range wave {
-		if !t.done {
-			t.finish(t.outcome.failed(errLostRaces))
-		}
+	undecided := wave.first
+	if len(b.ahead) > 0 && b.Clock().Sub(b.decided) >= tariffRefresh {
+		undecided = tasks // the append before took so long that the tariffs known then may be out of date
 	}
-	for _, t := range all {
+	failDependents(undecided, b.failed)
+	b.decide(ctx, open(undecided))
+	b.ahead, b.decided = wave.second, b.Clock()
+	if len(wave.second) == 0 {
+		b.append(ctx, open(tasks))
+	} else {
+		failDependents(wave.second, b.failed)
+		sideBySide(func() { b.append(ctx, open(tasks)) }, func() { b.decide(ctx, open(wave.second)) })
+	}
+	b.again(ctx, open(tasks))
+	for _, t := range tasks {
 		if t.outcome.Result == Failed {
-			failed[t.own] = t.outcome.Detail
+			b.failed[t.own] = t.outcome.Detail
 		}
 	}
 }
 
-func failDependents(wave []*task, failed map[Stream]string) {
+// again decides and appends tasks that lost a race.
+func (b *batch) again(ctx context.Context, lost []*task) {
+	for attempt := 0; len(lost) > 0 && attempt < maxAttempts-1 && pause(ctx, attempt) == nil; attempt++ {
+		b.decide(ctx, lost)
+		b.append(ctx, open(lost))
+		lost = open(lost)
+	}
+	for _, t := range lost {
+		t.finish(t.outcome.failed(errLostRaces))
+	}
+}
+
+func failDependents(tasks []*task, failed map[Stream]string) {
 	if len(failed) == 0 {
 		return
 	}
-	for _, t := range wave {
+	for _, t := range tasks {
 		for _, s := range [2]Stream{t.own, t.about} {
 			if why, ok := failed[s]; ok && !t.done {
 				t.finish(t.outcome.failed(fmt.Errorf("an earlier engagement on stream %s failed: %s", s, why)))
@@ -163,39 +132,39 @@ func open(tasks []*task) (open []*task) {
 	return open
 }
 
-// decideWave decides the tasks as of one moment. The moment is read before the tariffs are found to be fresh, and again
-// for each wave and each attempt: what an earlier one waited for may have taken longer than a third of the lead.
-func (l *Ledger) decideWave(ctx context.Context, wave []*task) {
-	now := l.now()
-	ts, err := l.Tariffs(ctx)
+// decide decides the tasks as of one moment. The moment is read before the tariffs are found to be fresh, and again for
+// each part of a wave and each attempt: what was waited for may have taken longer than a third of the lead.
+func (b *batch) decide(ctx context.Context, tasks []*task) {
+	now := b.now()
+	ts, err := b.Tariffs(ctx)
 	if err == nil && len(ts) == 0 {
 		err = errNotStarted
 	}
 	if err != nil {
-		for _, t := range wave {
+		for _, t := range tasks {
 			t.finish(t.outcome.failed(err))
 		}
 		return
 	}
-	about := l.loadAbout(ctx, wave)
-	inParallel(len(wave), func(i int) {
-		l.decide(ctx, wave[i], about[wave[i].about], facts{now: now, tariffs: ts})
+	about := b.loadAbout(ctx, tasks)
+	inParallel(len(tasks), func(i int) {
+		b.decideOne(ctx, tasks[i], about[tasks[i].about], facts{now: now, tariffs: ts})
 	})
 }
 
 var errNotStarted = errors.New("the log has no tariff: it was not started")
 
-// loaded is the state of a post or a comment that engagements of a wave are about, or why it could not be loaded.
+// loaded is the state of a post or a comment that engagements are about, or why it could not be loaded.
 type loaded struct {
 	state state
 	err   error
 }
 
 // loadAbout loads what the tasks are about, each once: many are about the same few posts.
-func (l *Ledger) loadAbout(ctx context.Context, wave []*task) map[Stream]*loaded {
+func (l *Ledger) loadAbout(ctx context.Context, tasks []*task) map[Stream]*loaded {
 	about := map[Stream]*loaded{}
 	var streams []Stream
-	for _, t := range wave {
+	for _, t := range tasks {
 		if t.about != "" && about[t.about] == nil {
 			about[t.about] = new(loaded)
 			streams = append(streams, t.about)
@@ -208,8 +177,8 @@ func (l *Ledger) loadAbout(ctx context.Context, wave []*task) map[Stream]*loaded
 	return about
 }
 
-// decide gives the task the append that it comes to, or its outcome.
-func (l *Ledger) decide(ctx context.Context, t *task, about *loaded, f facts) {
+// decideOne gives the task the append that it comes to, or its outcome.
+func (l *Ledger) decideOne(ctx context.Context, t *task, about *loaded, f facts) {
 	f.id = NewEventID(t.Message, t.own)
 	var err error
 	if f.own, err = l.load(ctx, t.own, t.atLeast); err != nil {
@@ -234,7 +203,7 @@ func (l *Ledger) decide(ctx context.Context, t *task, about *loaded, f facts) {
 	}
 	events, rej := t.Engagement.decide(t.own, &f)
 	if rej == nil {
-		rej, err = t.encode(events)
+		rej, err = t.encode(f.own, events)
 	}
 	if err == nil && (rej != nil || l.ManyWriters) {
 		rej, err = l.conflicting(ctx, t, rej)
@@ -242,7 +211,7 @@ func (l *Ledger) decide(ctx context.Context, t *task, about *loaded, f facts) {
 	switch {
 	case errors.Is(err, errRecordedMeanwhile):
 		t.atLeast = f.own.seen().last() + 1
-		l.decide(ctx, t, about, f)
+		l.decideOne(ctx, t, about, f)
 	case err != nil:
 		t.finish(t.outcome.failed(err))
 	case rej != nil:
@@ -256,9 +225,9 @@ var errRecordedMeanwhile = errors.New("recorded meanwhile")
 // lineBuffers are for lines whose length is not known yet.
 var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// encode makes the append of the events.
-func (t *task) encode(events []*Event) (*Rejection, error) {
-	t.events = events
+// encode makes the append of the events that were decided on a state of the stream.
+func (t *task) encode(own state, events []*Event) (*Rejection, error) {
+	t.state, t.events = own, events
 	t.append = Append{t.own, events[0].Revision - 1, t.Message, make([]EncodedEvent, len(events))}
 	buf := lineBuffers.Get().(*[]byte)
 	defer lineBuffers.Put(buf)
@@ -305,17 +274,20 @@ func (l *Ledger) conflicting(ctx context.Context, t *task, rej *Rejection) (*Rej
 	return conflictingDuplicate(e.Stream), nil
 }
 
-// appendWave appends what was decided and finishes all but those that lost a race.
-func (l *Ledger) appendWave(ctx context.Context, wave []*task) {
-	if len(wave) == 0 {
+// append appends what was decided and finishes all but those that lost a race.
+func (b *batch) append(ctx context.Context, tasks []*task) {
+	if len(tasks) == 0 {
 		return
 	}
-	appends := make([]Append, len(wave))
-	for i, t := range wave {
+	appends := make([]Append, len(tasks))
+	for i, t := range tasks {
 		appends[i] = t.append
 	}
-	for i, answer := range l.appendAll(ctx, appends) {
-		wave[i].answered(answer)
+	for i, answer := range b.appendAll(ctx, appends) {
+		tasks[i].answered(answer)
+		if answer.Err == nil {
+			b.keep(tasks[i])
+		}
 	}
 }
 

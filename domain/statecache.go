@@ -71,44 +71,70 @@ func (l *Ledger) load(ctx context.Context, stream Stream, atLeast Revision) (sta
 }
 
 func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, error) {
-	s := l.states.get(stream)
-	known := s != nil
-	if !known {
-		kind, _, _, ok := stream.Parse()
-		if !ok {
-			return nil, fmt.Errorf("%q is no stream", stream)
-		}
-		s = newState(kind)
+	kind, _, _, ok := stream.Parse()
+	if !ok {
+		return nil, fmt.Errorf("%q is no stream", stream)
 	}
-	before := s.seen().last()
-	for event, err := range l.Log.ReadStream(ctx, stream, before+1) {
-		if errors.Is(err, ErrStreamNotFound) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading stream %s: %w", stream, err)
-		}
-		e, err := DecodeEvent(event.Canonical)
-		if err == nil {
-			s, err = s.step(e)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("position %s: %w", event.Position, err)
-		}
+	cache := l.cacheOf(kind)
+	r := stateReader{state: cache.get(stream)}
+	if r.state == nil {
+		r.state = newState(kind)
 	}
-	if s.seen().last() > before && worthCaching(s) {
-		s.seen().share()
-		l.states.put(stream, s)
+	before := r.state.seen().last()
+	l.Log.ReadStream(ctx, stream, before+1)(r.take)
+	if r.err != nil {
+		return nil, fmt.Errorf("reading stream %s: %w", stream, r.err)
 	}
-	return s, nil
+	if r.state.seen().last() > before {
+		r.state.seen().share()
+		cache.put(stream, r.state)
+	}
+	return r.state, nil
 }
 
-// worthCaching picks what many decisions read, and what is long to read: not the short streams of one account each.
-func worthCaching(s state) bool {
-	switch s.(type) {
-	case *postState, *commentState:
-		return true
+// stateReader steps from a state through the events of its stream.
+type stateReader struct {
+	state state
+	err   error
+}
+
+// take is what an iterator of ReadStream yields to.
+func (r *stateReader) take(event LogEvent, err error) bool {
+	if errors.Is(err, ErrStreamNotFound) {
+		return false
 	}
-	const longStream = 8
-	return s.seen().last() >= longStream
+	if r.err = err; err != nil {
+		return false
+	}
+	e, err := DecodeEvent(event.Canonical)
+	if err == nil {
+		r.state, err = r.state.step(e)
+	}
+	if err != nil {
+		r.err = fmt.Errorf("position %s: %w", event.Position, err)
+	}
+	return r.err == nil
+}
+
+// keep caches what the task's appended events made of its stream: who repeats, switches or reacts comes soon.
+func (l *Ledger) keep(t *task) {
+	s := t.state
+	for _, e := range t.events {
+		var err error
+		if s, err = s.step(e); err != nil {
+			return // what cannot stand there is told by who reads it
+		}
+	}
+	s.seen().share()
+	kind, _, _, _ := t.own.Parse()
+	l.cacheOf(kind).put(t.own, s)
+}
+
+// cacheOf returns the cache for the streams of a kind: the many of one account each must not crowd out what they are
+// about.
+func (l *Ledger) cacheOf(kind StreamKind) *stateCache {
+	if kind == KindPost || kind == KindComment {
+		return &l.subjects
+	}
+	return &l.accounts
 }
