@@ -42,8 +42,8 @@ type Config struct {
 // of its own but what can be read again. All methods may be called at the same time.
 type Ledger struct {
 	Config
-	subjects, accounts stateCache
-	book               tariffBook
+	subjects, long stateCache
+	book           tariffBook
 }
 
 // NewLedger returns a Ledger. Start must succeed before it takes engagements.

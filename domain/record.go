@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +26,10 @@ type task struct {
 	// state is what the events were decided on, that of the stream own.
 	state  state
 	events []*Event
-	append Append
-	done   bool
+	// encoded is the append's events, at most a withdrawal and a reaction.
+	encoded [2]EncodedEvent
+	append  Append
+	done    bool
 }
 
 // Record decides engagements and appends what they come to, in order: a later one may build on an earlier one of the
@@ -222,25 +223,34 @@ func (l *Ledger) decideOne(ctx context.Context, t *task, about *loaded, f facts)
 // errRecordedMeanwhile: the message came onto its stream since that was read, so it has to be read again.
 var errRecordedMeanwhile = errors.New("recorded meanwhile")
 
-// lineBuffers are for lines whose length is not known yet.
-var lineBuffers = sync.Pool{New: func() any { return new([]byte) }}
+// lineRooms are for the next lines. A line lives only until its append is answered, and so do its neighbours, so they
+// share their memory: one allocation for a hundred lines.
+var lineRooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const (
+	lineRoomBytes = 64 << 10
+	usualLine     = 1 << 10 // a longer one is copied where the room ends
+)
 
 // encode makes the append of the events that were decided on a state of the stream.
 func (t *task) encode(own state, events []*Event) (*Rejection, error) {
 	t.state, t.events = own, events
-	t.append = Append{t.own, events[0].Revision - 1, t.Message, make([]EncodedEvent, len(events))}
-	buf := lineBuffers.Get().(*[]byte)
-	defer lineBuffers.Put(buf)
+	t.append = Append{t.own, events[0].Revision - 1, t.Message, t.encoded[:len(events)]}
+	room := lineRooms.Get().(*[]byte)
+	defer lineRooms.Put(room)
 	for i, e := range events {
-		line, err := e.AppendCanonical((*buf)[:0])
+		if cap(*room) < usualLine {
+			*room = make([]byte, 0, lineRoomBytes)
+		}
+		line, err := e.AppendCanonical(*room)
 		if errors.Is(err, ErrAppendTooLarge) {
 			return reject(CodeInvalid, "", "its event would be longer than %d bytes", MaxEventBytes), nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		*buf = line
-		t.append.Events[i] = EncodedEvent{e.Type, bytes.Clone(line)}
+		*room = line[len(line):]
+		t.encoded[i] = EncodedEvent{e.Type, line[:len(line):len(line)]}
 	}
 	return nil, nil
 }

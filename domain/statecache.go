@@ -75,7 +75,7 @@ func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is no stream", stream)
 	}
-	cache := l.cacheOf(kind)
+	cache, least := l.cacheFor(kind)
 	r := stateReader{state: cache.get(stream)}
 	if r.state == nil {
 		r.state = newState(kind)
@@ -85,7 +85,7 @@ func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("reading stream %s: %w", stream, r.err)
 	}
-	if r.state.seen().last() > before {
+	if last := r.state.seen().last(); last > before && last >= least {
 		r.state.seen().share()
 		cache.put(stream, r.state)
 	}
@@ -116,8 +116,13 @@ func (r *stateReader) take(event LogEvent, err error) bool {
 	return r.err == nil
 }
 
-// keep caches what the task's appended events made of its stream: who repeats, switches or reacts comes soon.
+// keep caches what the task's appended events made of a post or comment: a new one is reacted to soon.
 func (l *Ledger) keep(t *task) {
+	switch t.state.(type) {
+	case *postState, *commentState:
+	default:
+		return
+	}
 	s := t.state
 	for _, e := range t.events {
 		var err error
@@ -126,15 +131,16 @@ func (l *Ledger) keep(t *task) {
 		}
 	}
 	s.seen().share()
-	kind, _, _, _ := t.own.Parse()
-	l.cacheOf(kind).put(t.own, s)
+	l.subjects.put(t.own, s)
 }
 
-// cacheOf returns the cache for the streams of a kind: the many of one account each must not crowd out what they are
-// about.
-func (l *Ledger) cacheOf(kind StreamKind) *stateCache {
+// cacheFor returns the cache for the streams of a kind, and the least last revision of what it is worth keeping: all that
+// many decisions read, and what is long to read of the streams of one account each, which are nearly all short. Apart
+// from the others these cost little to be looked for.
+func (l *Ledger) cacheFor(kind StreamKind) (*stateCache, Revision) {
+	const longStream = 8
 	if kind == KindPost || kind == KindComment {
-		return &l.subjects
+		return &l.subjects, 0
 	}
-	return &l.accounts
+	return &l.long, longStream
 }

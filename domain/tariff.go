@@ -248,7 +248,14 @@ func (p Parties) account(party Party) string {
 
 // Postings returns what an engagement of type e moves, in the order of the rows; nil where no row is for it.
 func (t *Tariff) Postings(e EventType, p Parties) []Posting {
-	var postings []Posting
+	n := 0
+	for range t.rowsOf(e) {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	postings := make([]Posting, 0, n)
 	for _, r := range t.rowsOf(e) {
 		postings = append(postings, Posting{
 			Debit:  Side{p.account(r.Debit.Party), r.Debit.Line},

@@ -46,7 +46,10 @@ func messageKey(m domain.Message) key {
 }
 
 func (k key) compare(other key) int {
-	return cmp.Or(cmp.Compare(k.hi, other.hi), cmp.Compare(k.lo, other.lo))
+	if k.hi != other.hi {
+		return cmp.Compare(k.hi, other.hi)
+	}
+	return cmp.Compare(k.lo, other.lo)
 }
 
 const indexKeyLen = 16
@@ -83,20 +86,23 @@ type memo[V any] struct {
 	// recent and older are as in the database, also of what is not there. They have no key of the other two, and none
 	// that the filter has not.
 	recent, older map[key]V
+	// outdated are the keys of writing that active has too.
+	outdated []key
 }
 
 func newMemo[V any]() memo[V] {
-	return memo[V]{map[key]V{}, map[key]V{}, map[key]V{}, map[key]V{}}
+	return memo[V]{active: map[key]V{}, writing: map[key]V{}, recent: map[key]V{}, older: map[key]V{}}
 }
 
+// get looks first where the posts and comments are that most is about: they change seldom.
 func (m *memo[V]) get(k key) (v V, ok bool) {
+	if v, ok = m.recent[k]; ok {
+		return v, true
+	}
 	if v, ok = m.active[k]; ok {
 		return v, true
 	}
 	if v, ok = m.writing[k]; ok {
-		return v, true
-	}
-	if v, ok = m.recent[k]; ok {
 		return v, true
 	}
 	if v, ok = m.older[k]; ok {
@@ -108,9 +114,13 @@ func (m *memo[V]) get(k key) (v V, ok bool) {
 // put sets what is newer than the database. A key that is fresh in the filter was never looked up.
 func (m *memo[V]) put(k key, v V, fresh bool) {
 	m.active[k] = v
-	if !fresh {
-		delete(m.recent, k)
-		delete(m.older, k)
+	if fresh {
+		return
+	}
+	delete(m.recent, k)
+	delete(m.older, k)
+	if _, ok := m.writing[k]; ok {
+		m.outdated = append(m.outdated, k)
 	}
 }
 
@@ -127,6 +137,10 @@ func (m *memo[V]) rotate() { m.active, m.writing = m.writing, m.active }
 
 // wrote says that what was being written is in the database. It stays known: what is new is asked for most.
 func (m *memo[V]) wrote() {
+	for _, k := range m.outdated {
+		delete(m.writing, k)
+	}
+	m.outdated = m.outdated[:0]
 	m.recent, m.older, m.writing = m.writing, m.recent, m.older
 	clear(m.writing)
 }
@@ -363,30 +377,22 @@ func (x *index) writeGeneration(end uint64) error {
 	if err := x.durable.wait(context.Background(), nil, end); err != nil {
 		return err
 	}
-	type row struct {
-		key
-		value [2 * binary.MaxVarintLen64]byte
-		len   int
-	}
-	rows := make([]row, 0, len(x.heads.writing)+len(x.messages.writing))
+	rows := make([]indexRow, 0, len(x.heads.writing)+len(x.messages.writing))
 	for k, h := range x.heads.writing {
-		r := row{key: k}
-		r.len = binary.PutUvarint(r.value[:], uint64(h.revision))
-		r.len += binary.PutUvarint(r.value[r.len:], h.index)
-		rows = append(rows, r)
+		rows = append(rows, indexRow{k, h})
 	}
 	for k, h := range x.messages.writing {
-		r := row{key: k}
-		r.len = binary.PutUvarint(r.value[:], h.index)
-		rows = append(rows, r)
+		rows = append(rows, indexRow{k, head{h.index, domain.NoStream}})
 	}
-	slices.SortFunc(rows, func(a, b row) int { return a.compare(b.key) })
+	slices.SortFunc(rows, func(a, b indexRow) int { return a.compare(b.key) })
 	batch := x.db.NewBatchWithSize(48 * len(rows))
 	defer batch.Close()
+	var value []byte
 	for i := range rows {
-		op := batch.SetDeferred(indexKeyLen, rows[i].len)
+		value = rows[i].appendValue(value[:0])
+		op := batch.SetDeferred(indexKeyLen, len(value))
 		rows[i].put(op.Key)
-		copy(op.Value, rows[i].value[:rows[i].len])
+		copy(op.Value, value)
 		if err := op.Finish(); err != nil {
 			return err
 		}
@@ -399,6 +405,19 @@ func (x *index) writeGeneration(end uint64) error {
 		return err
 	}
 	return batch.Commit(pebble.NoSync)
+}
+
+// indexRow is a stream's row, or a message's, which has no revision. It is small: rows are sorted.
+type indexRow struct {
+	key
+	head
+}
+
+func (r *indexRow) appendValue(dst []byte) []byte {
+	if r.revision != domain.NoStream {
+		dst = binary.AppendUvarint(dst, uint64(r.revision))
+	}
+	return binary.AppendUvarint(dst, r.index)
 }
 
 // close writes what is in memory, if asked to, and ends the writer.
