@@ -85,8 +85,8 @@ func (b *benchLedger) close() error {
 
 // record does what an ingest does: CloudEvents in, outcomes out.
 func record(ctx context.Context, ledger *domain.Ledger, batch [][]byte) ([]byte, error) {
-	var answer []byte
 	outcomes := ledger.Record(ctx, domain.ParseEngagements(batch))
+	answer := make([]byte, 0, 512*len(outcomes)) // as the route for batches does
 	for i := range outcomes {
 		if outcomes[i].Result == domain.Failed {
 			return nil, fmt.Errorf("an engagement failed: %s", outcomes[i].Detail)
