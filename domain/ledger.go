@@ -378,9 +378,8 @@ func (l *Ledger) readWhole(ctx context.Context, stream Stream) (events []*Event,
 
 // recordedBefore makes o the outcome of a message that stands at a revision of a stream.
 func (l *Ledger) recordedBefore(ctx context.Context, o Outcome, stream Stream, at Revision) Outcome {
-	// A switch's withdrawal stands right before its reaction.
-	from := max(at-1, 0)
-	for event, err := range l.Log.ReadStream(ctx, stream, from) {
+	var events []RecordedEvent
+	for event, err := range l.Log.ReadStream(ctx, stream, duplicateFrom(at)) {
 		if err != nil {
 			return o.failed(err)
 		}
@@ -388,18 +387,27 @@ func (l *Ledger) recordedBefore(ctx context.Context, o Outcome, stream Stream, a
 		if err != nil {
 			return o.failed(fmt.Errorf("position %s: %w", event.Position, err))
 		}
-		if e.Revision < at {
-			o.Also = RecordedEvent{e, event.Position}
-			continue
+		events = append(events, RecordedEvent{e, event.Position})
+		if e.Revision >= at {
+			break
 		}
-		o.Result, o.Recorded = Duplicate, RecordedEvent{e, event.Position}
-		break
 	}
-	if o.Recorded.Event == nil {
+	return o.duplicate(stream, at, events)
+}
+
+// duplicateFrom is the first revision that the outcome of a message needs which stands at a revision: a switch's
+// withdrawal stands right before its reaction.
+func duplicateFrom(at Revision) Revision { return max(at-1, 0) }
+
+// duplicate makes o the outcome of a message that stands at a revision of a stream. events begin at duplicateFrom.
+func (o Outcome) duplicate(stream Stream, at Revision, events []RecordedEvent) Outcome {
+	n := int(at - duplicateFrom(at))
+	if len(events) <= n {
 		return o.failed(fmt.Errorf("stream %s: revision %d cannot be read: %w", stream, at, ErrCorrupt))
 	}
-	if o.Also.Event != nil && o.Also.ID != WithdrawnID(o.Recorded.ID) {
-		o.Also = RecordedEvent{}
+	o.Result, o.Recorded = Duplicate, events[n]
+	if n > 0 && events[0].ID == WithdrawnID(o.Recorded.ID) {
+		o.Also = events[0]
 	}
 	return o
 }

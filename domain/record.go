@@ -83,13 +83,14 @@ func (b *batch) record(ctx context.Context, wave splitWave) {
 		undecided = tasks // the append before took so long that the tariffs known then may be out of date
 	}
 	failDependents(undecided, b.failed)
-	b.decide(ctx, open(undecided))
+	failDependents(wave.second, b.failed)
+	about := b.loadAbout(ctx, undecided, wave.second)
+	b.decide(ctx, open(undecided), about)
 	b.ahead, b.decided = wave.second, b.Clock()
 	if len(wave.second) == 0 {
 		b.append(ctx, open(tasks))
 	} else {
-		failDependents(wave.second, b.failed)
-		sideBySide(func() { b.append(ctx, open(tasks)) }, func() { b.decide(ctx, open(wave.second)) })
+		sideBySide(func() { b.append(ctx, open(tasks)) }, func() { b.decide(ctx, open(wave.second), about) })
 	}
 	b.again(ctx, open(tasks))
 	for _, t := range tasks {
@@ -102,7 +103,7 @@ func (b *batch) record(ctx context.Context, wave splitWave) {
 // again decides and appends tasks that lost a race.
 func (b *batch) again(ctx context.Context, lost []*task) {
 	for attempt := 0; len(lost) > 0 && attempt < maxAttempts-1 && pause(ctx, attempt) == nil; attempt++ {
-		b.decide(ctx, lost)
+		b.decide(ctx, lost, b.loadAbout(ctx, lost))
 		b.append(ctx, open(lost))
 		lost = open(lost)
 	}
@@ -133,9 +134,9 @@ func open(tasks []*task) (open []*task) {
 	return open
 }
 
-// decide decides the tasks as of one moment. The moment is read before the tariffs are found to be fresh, and again for
+// decide decides the tasks as of one moment, given the states of what they are about. The moment is read before the tariffs are found to be fresh, and again for
 // each part of a wave and each attempt: what was waited for may have taken longer than a third of the lead.
-func (b *batch) decide(ctx context.Context, tasks []*task) {
+func (b *batch) decide(ctx context.Context, tasks []*task, about map[Stream]*loaded) {
 	now := b.now()
 	ts, err := b.Tariffs(ctx)
 	if err == nil && len(ts) == 0 {
@@ -147,7 +148,6 @@ func (b *batch) decide(ctx context.Context, tasks []*task) {
 		}
 		return
 	}
-	about := b.loadAbout(ctx, tasks)
 	inParallel(len(tasks), func(i int) {
 		b.decideOne(ctx, tasks[i], about[tasks[i].about], facts{now: now, tariffs: ts})
 	})
@@ -162,18 +162,20 @@ type loaded struct {
 }
 
 // loadAbout loads what the tasks are about, each once: many are about the same few posts.
-func (l *Ledger) loadAbout(ctx context.Context, tasks []*task) map[Stream]*loaded {
+func (l *Ledger) loadAbout(ctx context.Context, parts ...[]*task) map[Stream]*loaded {
 	about := map[Stream]*loaded{}
 	var streams []Stream
-	for _, t := range tasks {
-		if t.about != "" && about[t.about] == nil {
-			about[t.about] = new(loaded)
-			streams = append(streams, t.about)
+	for _, tasks := range parts {
+		for _, t := range tasks {
+			if t.about != "" && !t.done && about[t.about] == nil {
+				about[t.about] = new(loaded)
+				streams = append(streams, t.about)
+			}
 		}
 	}
 	inParallel(len(streams), func(i int) {
 		a := about[streams[i]]
-		a.state, a.err = l.load(ctx, streams[i], NoStream)
+		a.state, _, a.err = l.load(ctx, streams[i], NoStream)
 	})
 	return about
 }
@@ -181,15 +183,16 @@ func (l *Ledger) loadAbout(ctx context.Context, tasks []*task) map[Stream]*loade
 // decideOne gives the task the append that it comes to, or its outcome.
 func (l *Ledger) decideOne(ctx context.Context, t *task, about *loaded, f facts) {
 	f.id = NewEventID(t.Message, t.own)
-	var err error
-	if f.own, err = l.load(ctx, t.own, t.atLeast); err != nil {
+	own, read, err := l.load(ctx, t.own, t.atLeast)
+	if err != nil {
 		t.finish(t.outcome.failed(err))
 		return
 	}
-	if at, ok := f.own.seen().find(f.id); ok {
-		t.finish(l.repeated(ctx, t, at))
+	if at, ok := own.seen().find(f.id); ok {
+		t.finish(l.repeated(ctx, t, at, read))
 		return
 	}
+	f.own = own
 	if about != nil {
 		if about.err != nil {
 			t.finish(t.outcome.failed(about.err))
@@ -255,9 +258,15 @@ func (t *task) encode(own state, events []*Event) (*Rejection, error) {
 	return nil, nil
 }
 
-// repeated is the outcome of a message that is on its own stream already.
-func (l *Ledger) repeated(ctx context.Context, t *task, at Revision) Outcome {
-	o := l.recordedBefore(ctx, *t.outcome, t.own, at)
+// repeated is the outcome of a message that is on its own stream already, of which the last events were just read.
+func (l *Ledger) repeated(ctx context.Context, t *task, at Revision, read []RecordedEvent) Outcome {
+	from := duplicateFrom(at)
+	var o Outcome
+	if len(read) > 0 && read[0].Revision <= from {
+		o = t.outcome.duplicate(t.own, at, read[from-read[0].Revision:])
+	} else {
+		o = l.recordedBefore(ctx, *t.outcome, t.own, at)
+	}
 	if o.Result == Duplicate && !t.sameContent(o.Recorded.Event) {
 		return t.outcome.rejected(conflictingDuplicate(o.Recorded.Stream))
 	}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
+
+// longStream is how many events are long to read.
+const longStream = 8
 
 // cachedStates bounds each of the cache's two generations.
 const cachedStates = 16_384
@@ -51,29 +55,29 @@ func (c *stateCache) add(stream Stream, s state) {
 }
 
 // load returns the current state of a stream, at least at the revision given (NoStream for any): a log may show the
-// revision that won a race only a little later.
-func (l *Ledger) load(ctx context.Context, stream Stream, atLeast Revision) (state, error) {
+// revision that won a race only a little later. It also returns the last events, those that were read for it.
+func (l *Ledger) load(ctx context.Context, stream Stream, atLeast Revision) (state, []RecordedEvent, error) {
 	for attempt := 0; ; attempt++ {
-		s, err := l.loadOnce(ctx, stream)
+		s, read, err := l.loadOnce(ctx, stream)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if s.seen().last() >= atLeast {
-			return s, nil
+			return s, read, nil
 		}
 		if attempt == maxAttempts {
-			return nil, fmt.Errorf("stream %s: revision %d cannot be seen yet: %w", stream, atLeast, ErrUnavailable)
+			return nil, nil, fmt.Errorf("stream %s: revision %d cannot be seen yet: %w", stream, atLeast, ErrUnavailable)
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
 
-func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, error) {
+func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, []RecordedEvent, error) {
 	kind, _, _, ok := stream.Parse()
 	if !ok {
-		return nil, fmt.Errorf("%q is no stream", stream)
+		return nil, nil, fmt.Errorf("%q is no stream", stream)
 	}
 	cache, least := l.cacheFor(kind)
 	r := stateReader{state: cache.get(stream)}
@@ -83,19 +87,21 @@ func (l *Ledger) loadOnce(ctx context.Context, stream Stream) (state, error) {
 	before := r.state.seen().last()
 	l.Log.ReadStream(ctx, stream, before+1)(r.take)
 	if r.err != nil {
-		return nil, fmt.Errorf("reading stream %s: %w", stream, r.err)
+		return nil, nil, fmt.Errorf("reading stream %s: %w", stream, r.err)
 	}
 	if last := r.state.seen().last(); last > before && last >= least {
 		r.state.seen().share()
 		cache.put(stream, r.state)
 	}
-	return r.state, nil
+	return r.state, r.read, nil
 }
 
 // stateReader steps from a state through the events of its stream.
 type stateReader struct {
 	state state
-	err   error
+	// read are the last events, at most longStream of them.
+	read []RecordedEvent
+	err  error
 }
 
 // take is what an iterator of ReadStream yields to.
@@ -112,8 +118,13 @@ func (r *stateReader) take(event LogEvent, err error) bool {
 	}
 	if err != nil {
 		r.err = fmt.Errorf("position %s: %w", event.Position, err)
+		return false
 	}
-	return r.err == nil
+	if len(r.read) == longStream {
+		r.read = slices.Delete(r.read, 0, 1)
+	}
+	r.read = append(r.read, RecordedEvent{e, event.Position})
+	return true
 }
 
 // keep caches what the task's appended events made of a post or comment: a new one is reacted to soon.
@@ -138,7 +149,6 @@ func (l *Ledger) keep(t *task) {
 // many decisions read, and what is long to read of the streams of one account each, which are nearly all short. Apart
 // from the others these cost little to be looked for.
 func (l *Ledger) cacheFor(kind StreamKind) (*stateCache, Revision) {
-	const longStream = 8
 	if kind == KindPost || kind == KindComment {
 		return &l.subjects, 0
 	}
