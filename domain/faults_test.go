@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	domain.SplitWavesOf(4)
 	os.Exit(m.Run())
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 )
 
 // ParseEngagements reads CloudEvents in structured mode like ParseEngagement, on all processors.
@@ -65,10 +64,8 @@ type batch struct {
 	*Ledger
 	// failed names the streams on which an earlier engagement failed: what builds on it cannot be decided.
 	failed map[Stream]string
-	// ahead is what was decided while an earlier append was on its way, and goes on with the next one; decided is when
-	// that was.
-	ahead   []*task
-	decided time.Time
+	// ahead is what was decided while an earlier append was on its way, and goes on with the next one.
+	ahead []*task
 }
 
 // record decides and appends the first part of a wave, with what was decided ahead, and meanwhile decides the second
@@ -78,15 +75,11 @@ func (b *batch) record(ctx context.Context, wave splitWave) {
 	if len(tasks) == 0 {
 		return
 	}
-	undecided := wave.first
-	if len(b.ahead) > 0 && b.Clock().Sub(b.decided) >= tariffRefresh {
-		undecided = tasks // the append before took so long that the tariffs known then may be out of date
-	}
-	failDependents(undecided, b.failed)
+	failDependents(wave.first, b.failed)
 	failDependents(wave.second, b.failed)
-	about := b.loadAbout(ctx, undecided, wave.second)
-	b.decide(ctx, open(undecided), about)
-	b.ahead, b.decided = wave.second, b.Clock()
+	about := b.loadAbout(ctx, wave.first, wave.second)
+	b.decide(ctx, open(wave.first), about)
+	b.ahead = wave.second
 	if len(wave.second) == 0 {
 		b.append(ctx, open(tasks))
 	} else {

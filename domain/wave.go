@@ -30,8 +30,9 @@ func waves(tasks []task) (waves [][]*task) {
 // while the log syncs, and a batch has no more appends than waves, or two.
 type splitWave struct{ first, second []*task }
 
-// leastSplit is the number of tasks of the smallest wave that is split.
-const leastSplit = 128
+// leastSplit is the number of tasks of the smallest wave that is split: fewer are decided in less than a sync takes.
+// Tests set it, to see with few engagements what takes many.
+var leastSplit = 128
 
 // split splits the waves in halves, or as near to that as what later waves wait for allows.
 func split(waves [][]*task) []splitWave {
