@@ -305,20 +305,26 @@ func (b *batch) append(ctx context.Context, tasks []*task) {
 
 // answered finishes the task unless it lost a race.
 func (t *task) answered(answer Appended) {
+	if answer.Err != nil {
+		t.refused(answer.Err)
+		return
+	}
+	o := *t.outcome
+	n := len(t.events) - 1
+	o.Result, o.Recorded = Recorded, RecordedEvent{t.events[n], answer.Positions[n]}
+	if n > 0 {
+		o.Also = RecordedEvent{t.events[0], answer.Positions[0]}
+	}
+	t.finish(o)
+}
+
+func (t *task) refused(err error) {
 	var conflict *RevisionConflictError
 	var taken *MessageTakenError
 	switch {
-	case answer.Err == nil:
-		o := *t.outcome
-		n := len(t.events) - 1
-		o.Result, o.Recorded = Recorded, RecordedEvent{t.events[n], answer.Positions[n]}
-		if n > 0 {
-			o.Also = RecordedEvent{t.events[0], answer.Positions[0]}
-		}
-		t.finish(o)
-	case errors.As(answer.Err, &conflict):
+	case errors.As(err, &conflict):
 		t.atLeast = conflict.Actual
-	case errors.As(answer.Err, &taken):
+	case errors.As(err, &taken):
 		e, err := DecodeEvent(taken.Held.Canonical)
 		if err != nil {
 			t.finish(t.outcome.failed(fmt.Errorf("position %s: %w", taken.Held.Position, err)))
@@ -326,6 +332,6 @@ func (t *task) answered(answer Appended) {
 		}
 		t.finish(t.outcome.rejected(conflictingDuplicate(e.Stream)))
 	default:
-		t.finish(t.outcome.failed(answer.Err))
+		t.finish(t.outcome.failed(err))
 	}
 }
