@@ -38,11 +38,10 @@ type Checkpoint struct {
 // Checkpoint takes a checkpoint, which must be closed. There is one at a time: ErrCheckpointOpen. Errors wrap
 // domain.ErrUnavailable where there is too little space. Appends go on meanwhile.
 func (l *Log) Checkpoint() (*Checkpoint, error) {
-	done, err := l.use(context.Background())
-	if err != nil {
+	if err := l.use(context.Background()); err != nil {
 		return nil, err
 	}
-	defer done()
+	defer l.done()
 	if !l.checkpointing.TryLock() {
 		return nil, ErrCheckpointOpen
 	}

@@ -16,11 +16,10 @@ import (
 // Unlike Append it takes a message that is on another stream too, as a log with many writers may hold it: the record says
 // that it is not the first. From the first call on Append answers domain.ErrClosed, so that nothing comes between.
 func (l *Log) Import(ctx context.Context, appends []domain.Append) error {
-	done, err := l.use(ctx)
-	if err != nil {
+	if err := l.use(ctx); err != nil {
 		return err
 	}
-	defer done()
+	defer l.done()
 	l.importing.Lock()
 	defer l.importing.Unlock()
 	l.endAppends()
