@@ -23,10 +23,6 @@ const (
 // draws how.
 func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	rc := http.NewResponseController(w)
-	// HTTP/2 is always full duplex and may not know the question.
-	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
-		return err
-	}
 	// What was taken is answered, and the stream ends.
 	s, err := a.openStream(w, r, shutdownTimeout)
 	if err != nil {
@@ -39,6 +35,11 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	defer context.AfterFunc(s.ending, stopReading)()
 	if s.ending.Err() != nil {
 		return errDraining
+	}
+	// Only now: what is refused must be read to its end first, where that is known, or the client does not see why. HTTP/2 is
+	// always full duplex and may not know the question.
+	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
+		return err
 	}
 
 	h := w.Header()

@@ -20,67 +20,57 @@ const benchTime = "2026-01-16T00:00:00Z"
 // firstTariff is the event that every log begins with.
 var firstTariff = domain.NewEventID(domain.Message{Source: domain.LedgerSource, ID: "tariff/1"}, domain.TariffStream)
 
-// The questions together ask every view.
-var (
-	questions = []question{
-		{path: "/v1/pnl"},
-		{path: "/v1/statements?post=post-0&post=post-1"},
-		{path: "/v1/events/" + firstTariff.String()},
-		{path: "/v1/events?source=" + domain.LedgerSource + "&id=tariff/1"},
-		{path: "/v1/tariffs"},
-		{path: "/v1/tariffs/1"},
-		{path: "/v1/log"},
-		{path: "/v1/posts/{post}"},
-		{path: "/v1/posts/{post}/pnl"},
-		{path: "/v1/posts/{post}/pnl?account={account}"},
-		{path: "/v1/accounts/{account}/pnl"},
-	}
-	readModelQuestions = []question{
-		{path: "/v1/posts?sort=total"},
-		{path: "/v1/posts?sort=profit"},
-		{path: "/v1/posts?sort=loss"},
-		{path: "/v1/posts?sort=published"},
-		{path: "/v1/posts/{post}/pnl?size={size}"},
-		{path: "/v1/posts/{post}/pnl?at={at}"},
-		{path: "/v1/posts/{post}/pnl?account={account}&size={size}"},
-		{path: "/v1/posts/{post}/pnl?account={account}&at={at}"},
-		{path: "/v1/posts/post-0/pnl?size={size}&at={at}"},
-		{path: "/v1/posts/{post}/entries"},
-		{path: "/v1/posts/{post}/entries", accept: "text/csv"},
-		{path: "/v1/posts/{post}/entries?line=likes_author&from={at}"},
-		{path: "/v1/posts/{post}/comments"},
-		{path: "/v1/posts/{post}/history?interval=hour"},
-		{path: "/v1/posts/{post}/history?interval=day"},
-		{path: "/v1/accounts?sort=balance"},
-		{path: "/v1/accounts?sort=total"},
-		{path: "/v1/accounts?sort=profit"},
-		{path: "/v1/accounts?size={size}", accept: "application/x-ndjson"},
-		{path: "/v1/accounts/{account}/pnl?size={size}"},
-		{path: "/v1/accounts/{account}/pnl?at={at}"},
-		{path: "/v1/accounts/{account}/entries"},
-		{path: "/v1/accounts/{account}/posts"},
-		{path: "/v1/accounts/{account}/history?interval=hour"},
-		{path: "/v1/accounts/{account}/history?interval=day"},
-		{path: "/v1/pnl?size={size}"},
-		{path: "/v1/pnl?at={at}"},
-		{path: "/v1/history?interval=hour"},
-		{path: "/v1/history?interval=day"},
-	}
-)
+// questions together ask every view.
+var questions = []question{
+	{path: "/v1/pnl"},
+	{path: "/v1/statements?post=post-0&post=post-1"},
+	{path: "/v1/events/" + firstTariff.String()},
+	{path: "/v1/events?source=" + domain.LedgerSource + "&id=tariff/1"},
+	{path: "/v1/tariffs"},
+	{path: "/v1/tariffs/1"},
+	{path: "/v1/log"},
+	{path: "/v1/posts/{post}"},
+	{path: "/v1/posts/{post}/pnl"},
+	{path: "/v1/posts/{post}/pnl?account={account}"},
+	{path: "/v1/accounts/{account}/pnl"},
+	{path: "/v1/posts?sort=total"},
+	{path: "/v1/posts?sort=profit"},
+	{path: "/v1/posts?sort=loss"},
+	{path: "/v1/posts?sort=published"},
+	{path: "/v1/posts/{post}/pnl?size={size}"},
+	{path: "/v1/posts/{post}/pnl?at={at}"},
+	{path: "/v1/posts/{post}/pnl?account={account}&size={size}"},
+	{path: "/v1/posts/{post}/pnl?account={account}&at={at}"},
+	{path: "/v1/posts/post-0/pnl?size={size}&at={at}"},
+	{path: "/v1/posts/{post}/entries"},
+	{path: "/v1/posts/{post}/entries", accept: "text/csv"},
+	{path: "/v1/posts/{post}/entries?line=likes_author&from={at}"},
+	{path: "/v1/posts/{post}/comments"},
+	{path: "/v1/posts/{post}/history?interval=hour"},
+	{path: "/v1/posts/{post}/history?interval=day"},
+	{path: "/v1/accounts?sort=balance"},
+	{path: "/v1/accounts?sort=total"},
+	{path: "/v1/accounts?sort=profit"},
+	{path: "/v1/accounts?size={size}", accept: "application/x-ndjson"},
+	{path: "/v1/accounts/{account}/pnl?size={size}"},
+	{path: "/v1/accounts/{account}/pnl?at={at}"},
+	{path: "/v1/accounts/{account}/entries"},
+	{path: "/v1/accounts/{account}/posts"},
+	{path: "/v1/accounts/{account}/history?interval=hour"},
+	{path: "/v1/accounts/{account}/history?interval=day"},
+	{path: "/v1/pnl?size={size}"},
+	{path: "/v1/pnl?at={at}"},
+	{path: "/v1/history?interval=hour"},
+	{path: "/v1/history?interval=day"},
+}
 
 // askAll asks every view: every question, of each post, and of as many accounts.
 func (c *child) askAll(posts int) error {
-	asked := questions
-	if there, err := c.hasReadModels(); err != nil {
-		return err
-	} else if there {
-		asked = append(asked[:len(asked):len(asked)], readModelQuestions...)
-	}
 	size, err := c.size()
 	if err != nil {
 		return err
 	}
-	for _, q := range asked {
+	for _, q := range questions {
 		times := 1
 		if strings.Contains(q.path, "{post}") || strings.Contains(q.path, "{account}") {
 			times = posts
@@ -94,15 +84,6 @@ func (c *child) askAll(posts int) error {
 		}
 	}
 	return nil
-}
-
-// hasReadModels reports whether the server has the routes of the read models.
-func (c *child) hasReadModels() (bool, error) {
-	response, err := http.Get(c.origin + "/v1/history")
-	if err != nil {
-		return false, err
-	}
-	return response.StatusCode != http.StatusNotFound, response.Body.Close()
 }
 
 // size returns the size of the log that the server has.
