@@ -231,6 +231,7 @@ func TestRowsThatAreNothing(t *testing.T) {
 		var w write
 		change()
 		f.flush(&w)
+		w.sort()
 		if err := store.Commit(w.rows); err != nil {
 			t.Fatal(err)
 		}

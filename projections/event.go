@@ -59,11 +59,12 @@ func hashMessage(m domain.Message) (h messageHash) {
 	return h
 }
 
-// decode reads a line of the log. It never fails: the event says what is wrong with it.
-func decode(in domain.LogEvent, index uint64) event {
-	e := event{index: index, position: in.Position, line: in.Canonical}
+// decode makes e the event of a line of the log. It never fails: the event says what is wrong with it. What e was before
+// may be used again.
+func (e *event) decode(in domain.LogEvent, index uint64) {
+	*e = event{index: index, position: in.Position, line: in.Canonical, entries: e.entries[:0]}
 	if e.Event, e.err = domain.DecodeEvent(in.Canonical); e.err != nil {
-		return e
+		return
 	}
 	e.message = hashMessage(e.Message())
 	e.recorded, e.occurred = instantOf(e.RecordedAt), instantOf(e.OccurredAt)
@@ -77,7 +78,6 @@ func decode(in domain.LogEvent, index uint64) event {
 			e.err = fmt.Errorf("%q is not a stream: %w", e.Stream, domain.ErrCorrupt)
 		}
 	}
-	return e
 }
 
 // FoldError says which event cannot be folded, and why.

@@ -55,8 +55,11 @@ func (f *fold) register(prefix byte, rows rows) {
 	f.columns = append(f.columns, column{prefix, rows})
 }
 
-// ahead reads the rows that folding events will ask for.
+// ahead reads the rows that folding events will ask for, unless so few are in the store that it is not worth looking.
 func (f *fold) ahead(events []event) error {
+	if f.written != nil {
+		return nil
+	}
 	for i := range events {
 		if events[i].err != nil {
 			break

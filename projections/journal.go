@@ -46,8 +46,6 @@ func appendBlockKey(dst []byte, scope string, size uint64) []byte {
 type journals struct {
 	blocks *list
 	times  *timeTrees
-	// touches is room for those of one block.
-	touch touch
 }
 
 func newJournals(f *fold) *journals {
@@ -71,14 +69,12 @@ func (j *journals) fold(row *scopeRow, t *touch, scope domain.Scope) error {
 func (j *journals) close(row *scopeRow, scope string) error {
 	j.blocks.add(func(dst []byte) []byte { return appendBlockKey(dst, scope, row.size) },
 		func(dst []byte) []byte { return encodeScope(dst, row) })
-	reader := row.recent.reader()
-	for reader.next(&j.touch) {
-		if err := j.times.add(scope, &j.touch); err != nil {
-			return err
-		}
+	touches, err := row.recent.read()
+	if err != nil {
+		return err
 	}
 	row.recent = run{touches: row.recent.touches[:0]}
-	return reader.err()
+	return j.times.add(scope, touches)
 }
 
 func encodeScope(dst []byte, r *scopeRow) []byte {

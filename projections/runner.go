@@ -39,6 +39,7 @@ func (g *generation) run(ctx context.Context, from checkpoint) error {
 		checkpoint: from,
 		work:       make(chan *chunk, chunksAhead),
 		ordered:    make(chan *chunk, chunksAhead),
+		used:       make(chan []event, chunksAhead),
 		idle:       make(chan struct{}, 1),
 		writes:     make(chan struct{}, 1),
 		written:    make(chan struct{}),
@@ -78,7 +79,9 @@ type runner struct {
 	// work goes to the decoders, ordered with the same chunks to the fold. Both are closed when reading has ended, with
 	// readErr set.
 	work, ordered chan *chunk
-	readErr       error
+	// used are the events of chunks that were folded, to be used again.
+	used    chan []event
+	readErr error
 	// idle holds a token while the writer has nothing to do: who takes it may change write, and then sends on writes.
 	idle, writes chan struct{}
 	write        write
@@ -134,6 +137,10 @@ func (r *runner) foldChunk(c *chunk) error {
 		r.batch = append(r.batch, c.lines[i])
 		r.bytes += len(e.line)
 	}
+	select {
+	case r.used <- c.events:
+	default:
+	}
 	return nil
 }
 
@@ -145,7 +152,8 @@ func (r *runner) refold(failure error) error {
 	r.idle <- struct{}{}
 	r.fold.reset()
 	for i, line := range r.batch {
-		e := decode(line, r.checkpoint.size+uint64(i))
+		var e event
+		e.decode(line, r.checkpoint.size+uint64(i))
 		if err := r.fold.event(&e); err != nil {
 			r.batch = nil
 			return failure
@@ -207,6 +215,7 @@ func (r *runner) writeAll(ctx context.Context) {
 
 // commit commits the write, again and again while there is no space.
 func (r *runner) commit(ctx context.Context) error {
+	r.write.sort()
 	for retry := newRetry(); ; {
 		err := r.views.store.Commit(r.write.rows)
 		if err == nil {
@@ -224,9 +233,14 @@ func (r *runner) commit(ctx context.Context) error {
 // decode decodes chunks until there are no more.
 func (r *runner) decode() {
 	for c := range r.work {
-		c.events = make([]event, len(c.lines))
+		select {
+		case used := <-r.used:
+			c.events = used[:len(c.lines)]
+		default:
+			c.events = make([]event, len(c.lines), chunkEvents)
+		}
 		for i, line := range c.lines {
-			c.events[i] = decode(line, c.first+uint64(i))
+			c.events[i].decode(line, c.first+uint64(i))
 		}
 		close(c.done)
 	}

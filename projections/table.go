@@ -61,6 +61,9 @@ type cache[K comparable, R any] struct {
 	free    []*cachedRow[R]
 	// size is how many rows make a generation full.
 	size int
+	// last is the row that was asked for last, of the key lastKey; nil for none. It often is asked for again.
+	last    *cachedRow[R]
+	lastKey K
 }
 
 type cachedRow[R any] struct {
@@ -96,6 +99,9 @@ func newCache[K comparable, R any](f *fold, t *table[K, R], size int) *cache[K, 
 
 // row returns the row of k to be changed, a zero one where there is none. It will be written with the batch.
 func (c *cache[K, R]) row(k K) (*R, error) {
+	if c.last != nil && c.lastKey == k {
+		return &c.last.row, nil
+	}
 	r := c.cached(k)
 	if r == nil {
 		r = c.zero()
@@ -110,6 +116,7 @@ func (c *cache[K, R]) row(k K) (*R, error) {
 		r.touched = true
 		c.touched = append(c.touched, touchedRow[K, R]{k, r})
 	}
+	c.last, c.lastKey = r, k
 	return &r.row, nil
 }
 
@@ -194,9 +201,9 @@ func (c *cache[K, R]) flush(w *write) {
 		w.add(at, value)
 		t.row.touched = false
 	}
-	w.sort(start)
+	w.column(start)
 	clear(c.touched)
-	c.touched = c.touched[:0]
+	c.touched, c.last = c.touched[:0], nil
 	if len(c.young) >= c.size {
 		for _, r := range c.old {
 			c.free = append(c.free, r)
@@ -238,7 +245,7 @@ func (l *list) add(key, value func(dst []byte) []byte) {
 func (l *list) flush(w *write) {
 	start := len(w.rows)
 	w.rows = append(w.rows, l.rows...)
-	w.sort(start)
+	w.column(start)
 	l.buf, l.written = l.written, l.buf
 	l.reset()
 }
@@ -248,9 +255,11 @@ func (l *list) load() error { return nil }
 
 func (l *list) reset() { l.rows, l.buf = l.rows[:0], l.buf[:0] }
 
-// write is a batch's rows on their way into the store.
+// write is a batch's rows on their way into the store: the checkpoint's, and columns of rows that are sorted among
+// themselves only when they are written, by another goroutine than folds.
 type write struct {
 	rows       []Row
+	columns    []int // where each begins
 	buf        []byte
 	checkpoint checkpoint
 }
@@ -264,13 +273,22 @@ func (w *write) add(at, value int) {
 	w.rows = append(w.rows, r)
 }
 
-func (w *write) sort(start int) {
-	slices.SortFunc(w.rows[start:], func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
+// column notes that a column begins at start, and ends with the last row.
+func (w *write) column(start int) { w.columns = append(w.columns, start) }
+
+// sort sorts the rows of each column; the columns themselves are in order.
+func (w *write) sort() {
+	end := len(w.rows)
+	for _, start := range slices.Backward(w.columns) {
+		slices.SortFunc(w.rows[start:end], func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
+		end = start
+	}
+	w.columns = w.columns[:0]
 }
 
 // reset begins a write with the row of its checkpoint, which sorts before all others.
 func (w *write) reset(c *checkpoint) {
-	w.rows, w.buf, w.checkpoint = w.rows[:0], w.buf[:0], *c
+	w.rows, w.columns, w.buf, w.checkpoint = w.rows[:0], w.columns[:0], w.buf[:0], *c
 	w.buf = checkpointTable.appendKey(w.buf, struct{}{})
 	value := len(w.buf)
 	w.buf = encodeCheckpoint(w.buf, c)

@@ -203,49 +203,59 @@ type timeTrees struct{ nodes *cache[nodeKey, nodeRow] }
 
 func newTimeTrees(f *fold) *timeTrees { return &timeTrees{newCache(f, treeTable, 2<<10)} }
 
-// add puts a touch into a scope's tree, behind all that are in it.
-func (t *timeTrees) add(scope string, touch *touch) error {
-	return t.addBelow(nodeKey{scope, 0, firstInstant}, touch)
+// add puts touches into a scope's tree, behind all that are in it.
+func (t *timeTrees) add(scope string, touches []touch) error {
+	return t.addBelow(nodeKey{scope, 0, firstInstant}, touches)
 }
 
-func (t *timeTrees) addBelow(k nodeKey, touch *touch) error {
+// addBelow puts touches into a node, or what is below it.
+func (t *timeTrees) addBelow(k nodeKey, touches []touch) error {
 	node, err := t.nodes.row(k)
 	if err != nil {
 		return err
 	}
-	if len(node.children) > 0 {
-		return t.addToChild(k, node, touch)
-	}
-	node.leaf.add(0, touch)
-	if node.leaf.n <= leafTouches {
-		return nil
-	}
-	touches, err := node.leaf.read()
-	if err != nil {
-		return err
-	}
-	*node = nodeRow{}
-	for i := range touches {
-		if err := t.addToChild(k, node, &touches[i]); err != nil {
+	if len(node.children) == 0 {
+		for i := range touches {
+			node.leaf.add(0, &touches[i])
+		}
+		if node.leaf.n <= leafTouches {
+			return nil
+		}
+		if touches, err = node.leaf.read(); err != nil {
 			return err
 		}
+		*node = nodeRow{}
+	}
+	// What follows each other in the log mostly occurred in the same stretch, whose node is looked up once then.
+	for begin := 0; begin < len(touches); {
+		start, end := touches[begin].occurred.start(k.depth), begin+1
+		for end < len(touches) && touches[end].occurred.start(k.depth) == start {
+			end++
+		}
+		if err := t.addToChild(k, node, start, touches[begin:end]); err != nil {
+			return err
+		}
+		begin = end
 	}
 	return nil
 }
 
-func (t *timeTrees) addToChild(k nodeKey, node *nodeRow, touch *touch) error {
-	start := touch.occurred.start(k.depth)
+// addToChild puts touches into the child of a node that begins at start.
+func (t *timeTrees) addToChild(k nodeKey, node *nodeRow, start instant, touches []touch) error {
 	i, found := slices.BinarySearchFunc(node.children, start, func(c child, at instant) int { return c.start.compare(at) })
 	if !found {
 		node.children = slices.Insert(node.children, i, child{start: start})
 	}
-	if err := node.children[i].sum.add(touch); err != nil {
-		return err
+	sum := &node.children[i].sum
+	for j := range touches {
+		if err := sum.add(&touches[j]); err != nil {
+			return err
+		}
 	}
 	if k.depth == len(stretches)-1 {
 		return nil
 	}
-	return t.addBelow(nodeKey{k.scope, k.depth + 1, start}, touch)
+	return t.addBelow(nodeKey{k.scope, k.depth + 1, start}, touches)
 }
 
 // upTo adds to s what a scope's tree has up to a time.

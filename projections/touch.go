@@ -80,7 +80,9 @@ func (r *run) add(size uint64, t *touch) {
 	if r.n == 0 {
 		r.base, r.last = size, touchPlace{size: size}
 	}
-	r.touches = appendTouch(r.touches, r.last, t)
+	// Encoded first, so that there is room for it at once.
+	var room [128]byte
+	r.touches = append(r.touches, appendTouch(room[:0], r.last, t)...)
 	r.last = touchPlace{t.index + 1, t.occurred}
 	r.n++
 }

@@ -66,9 +66,9 @@ func (s *Store) options() *pebble.Options {
 		Cache:                       s.cache,
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       32,
-		LBaseMaxBytes:               64 << 20,
+		L0CompactionThreshold:       8,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               256 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		FormatMajorVersion:          pebbleFormat,
 		// Pebble would end the process. What cannot be read is an error of who reads it.
