@@ -161,7 +161,7 @@ func newStatements(f *fold) model {
 		platform:         newCache(f, platformTable, 1),
 		posts:            newCache(f, postStatementTable, 4<<10),
 		accounts:         newCache(f, accountTable, 64<<10),
-		pairs:            newCache(f, pairTable, 16<<10),
+		pairs:            newCache(f, pairTable, 48<<10),
 		commentReactions: newCache(f, commentReactionTable, 4<<10),
 		journals:         newJournals(f),
 		postRanks:        newRanking(f, numbers, postAmounts, postNumbers),

@@ -41,7 +41,11 @@ func (s *Store) writeTable(path string, rows []projections.Row) (err error) {
 	if err != nil {
 		return err
 	}
-	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), s.tables)
+	options := s.tables
+	if growing(rows[0].Key) {
+		options = s.bottomTables
+	}
+	w := sstable.NewWriter(objstorageprovider.NewFileWritable(f), options)
 	defer func() { err = errors.Join(err, w.Close()) }()
 	for i := range rows {
 		if rows[i].Value == nil {

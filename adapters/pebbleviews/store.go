@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tweiledger/tweiledger/projections"
@@ -33,9 +34,9 @@ type Store struct {
 	number  uint64
 	fs      vfs.FS
 	minFree uint64
-	// tables are the options of tables that are ingested.
-	tables sstable.WriterOptions
-	cache  *pebble.Cache
+	// tables are the options of tables that are ingested, bottomTables of those that lie below all others at once.
+	tables, bottomTables sstable.WriterOptions
+	cache                *pebble.Cache
 
 	// damage says why the store is to be thrown away, nil for nothing; then condemned is closed.
 	damage    atomic.Pointer[string]
@@ -57,6 +58,7 @@ func (s *Store) openPebble() error {
 	}
 	s.db, s.reader = db, reader{db}
 	s.tables = o.MakeWriterOptions(0, db.TableFormat())
+	s.bottomTables = o.MakeWriterOptions(len(o.Levels)-1, db.TableFormat())
 	return nil
 }
 
@@ -79,6 +81,8 @@ func (s *Store) options() *pebble.Options {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10
 	}
+	// What lies above all others is soon written again.
+	o.Levels[0].Compression = func() *sstable.CompressionProfile { return block.NoCompression }
 	return o
 }
 
