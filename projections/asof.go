@@ -137,15 +137,19 @@ func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asO
 		if err != nil {
 			return nil, err
 		}
-		r.size = max(r.size, post.timed)
+		if post.timed > r.size {
+			r.size, r.recorded = post.timed, post.timedRecorded
+		}
 		reading = &domain.Reading{TimeToReadSeconds: post.timeToRead, Earned: r.sums.Of(domain.ReadToEarn)}
 		if r.counts[rewardedReads] > 0 {
 			reading.Date = row.pair.rewarded.time()
 		}
 	}
-	statement, err := s.recorded(r.statement(scope))
-	if err != nil {
-		return nil, err
+	statement := r.statement(scope)
+	if asOf != (AsOf{}) {
+		if err := s.setRecorded(statement); err != nil {
+			return nil, err
+		}
 	}
 	statement.Reading = reading
 	if asOf.Sized {
@@ -157,12 +161,12 @@ func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asO
 	return statement, nil
 }
 
-// recorded completes a statement with when its last event was recorded.
-func (s *Snapshot) recorded(statement *domain.Statement) (*domain.Statement, error) {
+// setRecorded completes a statement as of then with when its last event was recorded.
+func (s *Snapshot) setRecorded(statement *domain.Statement) error {
 	if statement.Size == 0 {
-		return statement, nil
+		return nil
 	}
 	place, err := s.place(statement.Size - 1)
 	statement.RecordedThrough = place.recorded.time()
-	return statement, err
+	return err
 }

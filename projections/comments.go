@@ -168,7 +168,7 @@ func (s *Snapshot) Comments(post string, p Page) (comments []Comment, next strin
 
 func (s *Snapshot) comment(id string) (Comment, error) {
 	var row commentRow
-	if _, err := commentTable.read(s.rows, id, &row); err != nil {
+	if err := commentTable.must(s.rows, id, &row); err != nil {
 		return Comment{}, err
 	}
 	c := Comment{

@@ -19,7 +19,7 @@ func drawInstant(t *rapid.T) instant {
 }
 
 func drawStatement(t *rapid.T) (r statementRow) {
-	r.size = rapid.Uint64().Draw(t, "size")
+	r.size, r.recorded = rapid.Uint64().Draw(t, "size"), drawInstant(t)
 	for i := range r.sums {
 		if rapid.Bool().Draw(t, "line") {
 			b := rapid.SliceOfN(rapid.Byte(), domain.TweiBytes, domain.TweiBytes).Draw(t, "amount")
@@ -146,11 +146,11 @@ func TestRowsComeBack(t *testing.T) {
 		comesBack(t, postTable, postRow{
 			events: rapid.Uint64().Draw(t, "events"), author: text.Draw(t, "author"), title: text.Draw(t, "title"), url: text.Draw(t, "url"),
 			timeToRead: rapid.Uint64().Draw(t, "time"), published: drawInstant(t), recorded: drawInstant(t),
-			timed: rapid.Uint64().Draw(t, "timed"), versions: rapid.Uint64().Draw(t, "versions"),
+			timed: rapid.Uint64().Draw(t, "timed"), timedRecorded: drawInstant(t), versions: rapid.Uint64().Draw(t, "versions"),
 		})
 		position := domain.NewPosition(rapid.Uint64().Draw(t, "commit"), rapid.Uint64().Draw(t, "prepare"))
 		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision"), drawInstant(t)})
-		comesBack(t, versionTable, versionRow{rapid.Uint64().Draw(t, "index"), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
+		comesBack(t, versionTable, versionRow{rapid.Uint64().Draw(t, "index"), drawInstant(t), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
 		c1 := commentRow{commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
 			isRemoved: rapid.Bool().Draw(t, "is removed"), sums: drawStatement(t).sums, earned: drawAmount(t), likes: 1, dislikes: 2}
 		if c1.isRemoved {

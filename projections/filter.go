@@ -2,9 +2,12 @@ package projections
 
 import "hash/maphash"
 
-// filterBlocks is how many blocks of 64 bytes a filter has: 16 MiB in all. With ten million keys it errs once in a
+// filterBlocks is how many blocks of 64 bytes a filter has: 16 MiB in all. With ten million keys it errs once in two
 // hundred times; with many more it is of less and less use, and does no harm.
-const filterBlocks = 16 << 20 / 64
+const (
+	filterBlockBits = 18
+	filterBlocks    = 1 << filterBlockBits
+)
 
 // filter tells that a row was never written. Most accounts under a post, and most reactions, are new when they are folded
 // first, and a store takes some microseconds to find nothing. It knows only what it was told, so it is used where a fold
@@ -23,7 +26,8 @@ func newFilter() *filter {
 // place returns the block of a key, and the bits that say which one of each word is the key's.
 func (f *filter) place(key []byte) (block *[8]uint64, bits uint64) {
 	h := maphash.Bytes(f.seed, key)
-	return &f.blocks[h%filterBlocks], h * 0x9e3779b97f4a7c15
+	// Its 18 highest bits choose the block, its 48 lowest the bits in it: two serve for both.
+	return &f.blocks[h>>(64-filterBlockBits)], h
 }
 
 func (f *filter) add(key []byte) {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -51,7 +52,13 @@ func newFold(store Store, empty bool) *fold {
 	return f
 }
 
+// register adds the rows of a table. Two with one prefix would not be written in order.
 func (f *fold) register(prefix byte, rows rows) {
+	for _, c := range f.columns {
+		if c.prefix == prefix {
+			panic(fmt.Sprintf("two tables have the prefix %q", prefix))
+		}
+	}
 	f.columns = append(f.columns, column{prefix, rows})
 }
 

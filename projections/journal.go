@@ -170,7 +170,7 @@ func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err err
 	}
 	if q.Cursor != "" {
 		d, err := decodeCursor(q.Cursor, list)
-		if from = d.uvarint(); err != nil || d.done() != nil {
+		if from = d.uvarint(); err != nil || d.done() != nil || from > s.Size() {
 			return nil, "", ErrBadCursor
 		}
 	}

@@ -25,8 +25,9 @@ type postRow struct {
 	author, title, url  string
 	timeToRead          uint64
 	published, recorded instant
-	// timed is 1 + the index of the event that set the time to read last.
-	timed uint64
+	// timed is 1 + the index of the event that set the time to read last, timedRecorded when that was recorded.
+	timed         uint64
+	timedRecorded instant
 	// versions is how often it was published or changed.
 	versions uint64
 }
@@ -38,7 +39,7 @@ func encodePost(dst []byte, r *postRow) []byte {
 	dst = appendText(appendText(appendText(dst, r.author), r.title), r.url)
 	dst = binary.AppendUvarint(dst, r.timeToRead)
 	dst = appendInstant(appendInstant(dst, r.published), r.recorded)
-	return binary.AppendUvarint(binary.AppendUvarint(dst, r.timed), r.versions)
+	return binary.AppendUvarint(appendInstant(binary.AppendUvarint(dst, r.timed), r.timedRecorded), r.versions)
 }
 
 func decodePost(d *decoder, r *postRow) {
@@ -46,12 +47,13 @@ func decodePost(d *decoder, r *postRow) {
 	r.author, r.title, r.url = d.text(), d.text(), d.text()
 	r.timeToRead = d.uvarint()
 	r.published, r.recorded = d.instant(), d.instant()
-	r.timed, r.versions = d.uvarint(), d.uvarint()
+	r.timed, r.timedRecorded, r.versions = d.uvarint(), d.instant(), d.uvarint()
 }
 
 // versionRow is what one event set of a post: what it did not is "" and 0.
 type versionRow struct {
 	index      uint64
+	recorded   instant
 	occurred   instant
 	title, url string
 	timeToRead uint64
@@ -69,12 +71,12 @@ var versionTable = &table[versionKey, versionRow]{'v',
 	}, encodeVersion, decodeVersion}
 
 func encodeVersion(dst []byte, r *versionRow) []byte {
-	dst = appendInstant(binary.AppendUvarint(dst, r.index), r.occurred)
+	dst = appendInstant(appendInstant(binary.AppendUvarint(dst, r.index), r.recorded), r.occurred)
 	return binary.AppendUvarint(appendText(appendText(dst, r.title), r.url), r.timeToRead)
 }
 
 func decodeVersion(d *decoder, r *versionRow) {
-	r.index, r.occurred = d.uvarint(), d.instant()
+	r.index, r.recorded, r.occurred = d.uvarint(), d.instant(), d.instant()
 	r.title, r.url, r.timeToRead = d.text(), d.text(), d.uvarint()
 }
 
@@ -120,7 +122,7 @@ func (p *posts) fold(e *event) error {
 		p.publications.add(func(dst []byte) []byte { return appendPublication(dst, e.occurred, e.index) },
 			func(dst []byte) []byte { return append(dst, e.PostID...) })
 	}
-	v := versionRow{e.index, e.occurred, e.Title, e.URL, e.TimeToReadSeconds}
+	v := versionRow{e.index, e.recorded, e.occurred, e.Title, e.URL, e.TimeToReadSeconds}
 	row.set(&v)
 	p.versions.add(func(dst []byte) []byte { return versionTable.key(dst, versionKey{e.PostID, row.versions}) },
 		func(dst []byte) []byte { return encodeVersion(dst, &v) })
@@ -137,7 +139,7 @@ func (r *postRow) set(v *versionRow) {
 		r.url = v.url
 	}
 	if v.timeToRead > 0 {
-		r.timeToRead, r.timed = v.timeToRead, v.index+1
+		r.timeToRead, r.timed, r.timedRecorded = v.timeToRead, v.index+1, v.recorded
 	}
 }
 

@@ -223,7 +223,7 @@ func (s *Snapshot) ranked(
 	}
 	for _, r := range best {
 		var id string
-		if _, err := ids.read(s.rows, r.number, &id); err != nil {
+		if err := ids.must(s.rows, r.number, &id); err != nil {
 			return nil, "", err
 		}
 		page = append(page, id)

@@ -33,14 +33,16 @@ var counterNames = [counterCount]string{"reads", "likes", "dislikes", "comments"
 // statementRow is a statement of one scope.
 type statementRow struct {
 	// size is 1 + the index of the last event that touched the scope.
-	size   uint64
-	sums   domain.Sums
-	counts [counterCount]uint64
+	size uint64
+	// recorded is when that was recorded; for a statement as of then see Snapshot.setRecorded.
+	recorded instant
+	sums     domain.Sums
+	counts   [counterCount]uint64
 }
 
 // apply folds a touch.
 func (r *statementRow) apply(t *touch) error {
-	r.size = t.index + 1
+	r.size, r.recorded = t.index+1, t.recorded
 	for _, s := range t.steps {
 		if s.by < 0 && r.counts[s.counter] == 0 {
 			return fmt.Errorf("the count of %s falls below 0: %w", counterNames[s.counter], domain.ErrCorrupt)
@@ -55,7 +57,7 @@ func (r *statementRow) apply(t *touch) error {
 	return nil
 }
 
-// takeBack makes r what it was before a touch, but for its size. What r was then is known to be a statement.
+// takeBack makes r what it was before a touch, but for its size and when that was recorded. What r was then is known to be a statement.
 func (r *statementRow) takeBack(t *touch) (err error) {
 	for _, s := range t.steps {
 		r.counts[s.counter] -= uint64(int64(s.by))
@@ -69,9 +71,9 @@ func (r *statementRow) takeBack(t *touch) (err error) {
 	return nil
 }
 
-// encodeStatement writes size, a mask of the lines that are not 0 and these, a mask of such counts and these.
+// encodeStatement writes size, when that was recorded, a mask of the lines that are not 0 and these, a mask of such counts and these.
 func encodeStatement(dst []byte, r *statementRow) []byte {
-	dst = binary.AppendUvarint(dst, r.size)
+	dst = appendInstant(binary.AppendUvarint(dst, r.size), r.recorded)
 	at := len(dst)
 	dst = append(dst, 0, 0)
 	var mask uint16
@@ -94,7 +96,7 @@ func encodeStatement(dst []byte, r *statementRow) []byte {
 }
 
 func decodeStatement(d *decoder, r *statementRow) {
-	r.size = d.uvarint()
+	r.size, r.recorded = d.uvarint(), d.instant()
 	mask := uint16(d.byte())<<8 | uint16(d.byte())
 	for i := range r.sums {
 		if mask&(1<<i) != 0 {
@@ -109,9 +111,12 @@ func decodeStatement(d *decoder, r *statementRow) {
 	}
 }
 
-// statement returns the row as the statement of a scope, but for when it was recorded.
+// statement returns the row as the statement of a scope.
 func (r *statementRow) statement(scope domain.Scope) *domain.Statement {
 	s := &domain.Statement{Scope: scope, Size: r.size, Sums: r.sums, RewardedReads: r.counts[rewardedReads]}
+	if r.size > 0 {
+		s.RecordedThrough = r.recorded.time()
+	}
 	s.Counts = domain.Counts{
 		Reads: r.counts[reads], Likes: r.counts[likes], Dislikes: r.counts[dislikes], Comments: r.counts[comments],
 		CommentLikes: r.counts[commentLikes], CommentDislikes: r.counts[commentDislikes], Reports: r.counts[reports],

@@ -27,6 +27,15 @@ func (t *table[K, R]) read(from Reader, k K, r *R) (found bool, err error) {
 	return true, t.decodeRow(key, value, r)
 }
 
+// must sets r to the row of k, which another row speaks of: where it is missing, the views are damaged.
+func (t *table[K, R]) must(from Reader, k K, r *R) error {
+	found, err := t.read(from, k, r)
+	if err == nil && !found {
+		err = fmt.Errorf("row %q is missing: %w", t.appendKey(nil, k), ErrDamaged)
+	}
+	return err
+}
+
 // decodeRow reads a row. It may keep the value's bytes.
 func (t *table[K, R]) decodeRow(key, value []byte, r *R) error {
 	d := decoder{rest: value}

@@ -13,6 +13,8 @@ import (
 type touch struct {
 	index    uint64
 	occurred instant
+	// recorded is there only while the event is folded.
+	recorded instant
 	// steps are those of the counts; a step by 0 is none.
 	steps [2]step
 	// changes are those of the lines, one for each entry.
@@ -27,7 +29,7 @@ type change struct {
 
 // of sets t to what an event does to a scope: an account's, or one of all accounts where account is "".
 func (t *touch) of(e *event, account string) {
-	t.index, t.occurred = e.index, e.occurred
+	t.index, t.occurred, t.recorded = e.index, e.occurred, e.recorded
 	t.steps = [2]step{}
 	if account == "" || account == e.effect.actor {
 		t.steps = e.effect.counts

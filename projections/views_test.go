@@ -187,8 +187,10 @@ func TestDamagedCheckpoint(t *testing.T) {
 // Where the row is damaged the views are condemned.
 func TestUnreadableStore(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
-	for _, want := range []error{errors.New("no such disk"), projections.ErrDamaged} {
+	for i, want := range []error{errors.New("no such disk"), projections.ErrDamaged} {
 		store := projections.NewMemoryStore(t)
+		folded(t, store, w.log)
+		w.read(1, 10+i)
 		views := open(t, store, w.log)
 		store.FailReadsWith(want)
 		err := views.Run(t.Context())

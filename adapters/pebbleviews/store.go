@@ -79,7 +79,7 @@ func (s *Store) options() *pebble.Options {
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		o.Levels[i].BlockSize = 8 << 10
+		o.Levels[i].BlockSize = 4 << 10
 	}
 	// What lies above all others is soon written again.
 	o.Levels[0].Compression = func() *sstable.CompressionProfile { return block.NoCompression }
