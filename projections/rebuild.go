@@ -128,6 +128,11 @@ func (v *Views) round(ctx context.Context) error {
 func (v *Views) withoutRebuild(ctx context.Context, serving *folding, failure error) error {
 	slog.Error("views_rebuild_stopped", "error", failure)
 	v.update(func() { v.rebuild.err = failure })
+	// Until somebody asks for another one, or the serving views turn out to be damaged.
+	_ = v.await(serving.alive, func() (bool, error) { return v.rebuildWanted(), nil })
+	if v.rebuilding() {
+		return errAgain
+	}
 	<-serving.ended
 	switch {
 	case serving.err == nil || errors.Is(serving.err, ErrDamaged):

@@ -33,11 +33,7 @@ func (a *API) readAsOf(
 		return err
 	}
 	if asOf.Sized && !asOf.At.IsZero() {
-		release, err := a.enter(r.Context())
-		if err != nil {
-			return err
-		}
-		defer release()
+		w.(*response).expensive = true
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
 		if err := withinSize(s, asOf); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,33 @@ func TestTooManyStreams(t *testing.T) {
 	g.do("POST", "/v1/events", mediaLines, liked("e-1", "p1", "u2")+"\n", g.as("write")).want(t, 200)
 	second.to.Close()
 	second.ended()
+}
+
+// TestWaitingTakesNoPlace: expensive requests that wait for the views, however many, keep no others out.
+func TestWaitingTakesNoPlace(t *testing.T) {
+	w := openWorld(t)
+	w.publish("p1")
+	w.api.patience, w.api.busyPatience = time.Hour, time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	for range 2 * maxExpensive {
+		r, err := http.NewRequestWithContext(ctx, "GET", w.server.URL+"/v1/posts?min_position=999999", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting.Go(func() {
+			if res, err := w.server.Client().Do(r); err == nil {
+				res.Body.Close()
+				t.Errorf("%s came of what never will be", res.Status)
+			}
+		})
+	}
+	for w.api.InFlight() < int64(2*maxExpensive) {
+		runtime.Gosched()
+	}
+	w.get("/v1/posts").want(t, 200)
+	cancel()
+	waiting.Wait()
 }
 
 // TestTooManyExpensiveRequests fills every place: an expensive request waits a while and is told to come back, cheap ones

@@ -50,7 +50,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // foreignRoute is a route that somebody added to the router: where there are tokens it needs the role read.
 var foreignRoute = route{access: accessRead, cost: cheap}
 
-// guarding lets a request through to its route if who asks may, and if the service is not too busy.
+// guarding lets a request through to its route if who asks may.
 func (a *API) guarding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		res := w.(*response)
@@ -65,14 +65,7 @@ func (a *API) guarding(next http.Handler) http.Handler {
 			a.fail(w, r, err)
 			return
 		}
-		if res.route.cost == expensive {
-			release, err := a.enter(r.Context())
-			if err != nil {
-				a.fail(w, r, err)
-				return
-			}
-			defer release()
-		}
+		res.expensive = res.route.cost == expensive
 		next.ServeHTTP(w, r)
 	})
 }

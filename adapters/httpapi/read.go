@@ -78,8 +78,11 @@ func (a *API) readAs(w http.ResponseWriter, r *http.Request, values url.Values, 
 	defer s.Close()
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
-	body, err := appends(s, (*buffer)[:0])
+	body, err := a.readPlaced(w, r, s, (*buffer)[:0], appends)
 	switch {
+	case errors.Is(err, projections.ErrDamaged):
+		a.Logger.ErrorContext(r.Context(), "the views are damaged", "error", err)
+		return problemf(codeFailed, "", "the views are damaged, and are being built anew")
 	case errors.Is(err, projections.ErrUnknownPost):
 		return &problem{code: code(domain.CodeUnknownPost), absent: true, field: "post", detail: err.Error()}
 	case errors.Is(err, projections.ErrBadCursor):
@@ -90,6 +93,21 @@ func (a *API) readAs(w http.ResponseWriter, r *http.Request, values url.Values, 
 	*buffer = body
 	writeRead(w, r, mediaType, etag(body), body)
 	return nil
+}
+
+// readPlaced calls appends, for an expensive request within a place among those: neither while it waits for the views nor
+// while the client reads the answer does one keep others out.
+func (a *API) readPlaced(
+	w http.ResponseWriter, r *http.Request, s *projections.Snapshot, dst []byte, appends appendBody,
+) ([]byte, error) {
+	if w.(*response).expensive {
+		release, err := a.enter(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+	}
+	return appends(s, dst)
 }
 
 // etag returns the strong validator of an answer's bytes. It is made of them and nothing else, so it changes exactly

@@ -19,6 +19,8 @@ type response struct {
 	// route is the request's, nil where there is none, and template its path as the table of routes has it.
 	route    *route
 	template string
+	// expensive: reading what is answered takes a place among the expensive requests.
+	expensive bool
 	// caller is the token that asks, nil where nobody has to say who they are.
 	caller *token
 
