@@ -43,8 +43,8 @@ func (s *Snapshot) AccountPosts(account string, p Page) (posts []PostStatement, 
 }
 
 // Balances yields the statement of every account that was touched, as of now or of a size (At must be zero), by account
-// id, without when they were recorded. Its memory does not grow with the number of accounts. The snapshot must stay open. It wraps ErrNotFolded for a size
-// beyond Size.
+// id, without when its last event was recorded. Its memory does not grow with the number of accounts. The snapshot must
+// stay open. It wraps ErrNotFolded for a size beyond Size.
 func (s *Snapshot) Balances(asOf AsOf) iter.Seq2[*domain.Statement, error] {
 	return func(yield func(*domain.Statement, error) bool) {
 		size := s.Size()

@@ -15,7 +15,8 @@ type Comment struct {
 	// OccurredAt and RecordedAt are those of its CommentAdded; RemovedAt is when its removal occurred, zero where it was
 	// not removed.
 	OccurredAt, RecordedAt, RemovedAt time.Time
-	// Sums are of all parties. Earned is what of it is its commenter's: profit lines and read_to_earn less loss lines of that account.
+	// Sums are of all parties. Earned is what of it is its commenter's: profit lines and read_to_earn less loss lines of
+	// that account.
 	Sums   domain.Sums
 	Earned domain.Twei
 	// Likes and Dislikes are those that stand.

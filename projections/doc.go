@@ -86,8 +86,8 @@
 // # What stops a fold
 //
 // An event that cannot be decoded, or is of a type that this program does not know; a line below zero, or a sum that
-// overflows; a count below zero; an event under a post that was not published, or about a comment that was not added; a withdrawal where no reaction stands, a
-// reaction where one does; a second reward of the same reader's reads. Run names it in a *FoldError and stops before it;
+// overflows; a count below zero; an event under a post that was not published, or about a comment that was not added; a
+// withdrawal where no reaction stands, a reaction where one does; a second reward of the same reader's reads. Run names it in a *FoldError and stops before it;
 // reads go on as of there. It is never skipped.
 //
 // Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end before

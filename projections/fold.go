@@ -62,7 +62,8 @@ func (f *fold) register(prefix byte, rows rows) {
 	f.columns = append(f.columns, column{prefix, rows})
 }
 
-// ahead reads the rows that folding events will ask for, unless so few are in the store that it is not worth looking.
+// ahead reads the rows that folding events will ask for. A run that began with empty views knows which rows it wrote, and
+// reads them when it has to.
 func (f *fold) ahead(events []event) error {
 	if f.written != nil {
 		return nil

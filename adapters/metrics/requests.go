@@ -20,7 +20,7 @@ type Requests struct {
 const (
 	otherRoute  = "other"
 	otherMethod = "other"
-	// noStatus is that of an answer which was cut off before it began.
+	// noStatus is for what is no status of an answer.
 	noStatus = "none"
 )
 

@@ -114,7 +114,7 @@ func (cp *logCopy) run(ctx context.Context, from logReader) error {
 			err = cp.add(ctx, line)
 		}
 		if err != nil {
-			// What was good is kept, though not where it was asked to stop.
+			// What was good is kept.
 			return errors.Join(err, cp.flush(ctx))
 		}
 	}
