@@ -21,11 +21,16 @@ func testBackup(t *testing.T, program string) {
 	if long() {
 		rounds = 20
 	}
-	wait := c.send(campaignLoad(random, 2_000*rounds))
+	wait := c.send(campaignLoad(random, 5_000*rounds))
 	folders := make([]string, rounds)
 	for i := range folders {
 		if !c.untilAnswered(200 + random.IntN(1_000)) {
-			t.Fatal("the load ended before the backup")
+			if i == 0 {
+				t.Fatal("the load ended before the backup")
+			}
+			// Where everything else is slow, as under the race detector, it ends before the last one.
+			folders = folders[:i]
+			break
 		}
 		answered := c.given()
 		folders[i] = filepath.Join(t.TempDir(), "backup")
