@@ -32,10 +32,18 @@ var mayImport = []struct {
 	{"cmd", []string{module + "/", "…"}},
 }
 
-// forbidden is what the table takes back: the verifier never imports projections. (Tests may import logtest; they are not
-// looked at here.)
+// esdbtest stands in for EventStoreDB in tests.
+const esdbtest = module + "/adapters/eventstore/esdbtest"
+
+// forbidden is what the table takes back: the verifier never imports projections, EventStoreDB's client and gRPC stay
+// behind their adapter, and no program has its test double. (Tests may import logtest and esdbtest; they are not looked
+// at here.)
 func forbidden(pkg, imported string) bool {
-	return strings.HasSuffix(pkg, "/adapters/audit") && strings.HasPrefix(imported, module+"/projections")
+	eventstore := pkg == module+"/adapters/eventstore" || strings.HasPrefix(pkg, module+"/adapters/eventstore/")
+	return strings.HasSuffix(pkg, "/adapters/audit") && strings.HasPrefix(imported, module+"/projections") ||
+		strings.HasPrefix(imported, "github.com/EventStore/") && !eventstore ||
+		strings.HasPrefix(imported, "google.golang.org/grpc") && !eventstore ||
+		imported == esdbtest
 }
 
 func allowed(pkg, imported string) bool {
@@ -113,6 +121,13 @@ func TestAllowedImports(t *testing.T) {
 		{"/adapters/httpapi", module + "/projections", true},
 		{"/adapters/httpapi", "github.com/gorilla/mux", true},
 		{"/adapters/audit", module + "/projections", false},
+		{"/adapters/eventstore", "github.com/EventStore/EventStore-Client-Go/v4/esdb", true},
+		{"/adapters/eventstore", "google.golang.org/grpc/metadata", true},
+		{"/adapters/eventstore", esdbtest, false},
+		{"/adapters/eventstore/esdbtest", "google.golang.org/grpc", true},
+		{"/adapters/httpapi", "google.golang.org/grpc/codes", false},
+		{"/cmd/tweiledger", "github.com/EventStore/EventStore-Client-Go/v4/esdb", false},
+		{"/cmd/tweiledger", esdbtest, false},
 		{"/cmd/tweiledger", module + "/adapters/httpapi", true},
 		{"/internal/else", module + "/domain", false},
 	} {
