@@ -23,7 +23,9 @@ func (n *Node) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 }
 
 // stream stands before the calls with many.
-func (n *Node) stream(srv any, call grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (n *Node) stream(
+	srv any, call grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler,
+) error {
 	if err := n.authenticate(call.Context(), info.FullMethod); err != nil {
 		return err
 	}
@@ -34,8 +36,8 @@ func (n *Node) stream(srv any, call grpc.ServerStream, info *grpc.StreamServerIn
 	return err
 }
 
-// authenticate refuses wrong credentials everywhere, and missing ones where streams are touched: gossip and features are
-// open to all.
+// authenticate refuses wrong credentials everywhere, and missing ones where streams are touched: gossip and features
+// are open to all.
 func (n *Node) authenticate(ctx context.Context, method string) error {
 	o := &n.server.options
 	if o.Username == "" {

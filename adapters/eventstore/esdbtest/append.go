@@ -201,15 +201,18 @@ func (d *decision) success() *streams.AppendResp_Success {
 
 // wrongAppend says what was expected and what is, in the fields of today and of version 20.6.
 func wrongAppend(expected, actual int64) *streams.AppendResp_WrongExpectedVersion_ {
-	type wrong = streams.AppendResp_WrongExpectedVersion
-	w := &wrong{}
+	w := &streams.AppendResp_WrongExpectedVersion{}
 	if actual < 0 {
-		w.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentNoStream{CurrentNoStream: &shared.Empty{}}
+		w.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentNoStream{
+			CurrentNoStream: &shared.Empty{},
+		}
 		w.CurrentRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_NoStream_20_6_0{
 			NoStream_20_6_0: &shared.Empty{},
 		}
 	} else {
-		w.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentRevision{CurrentRevision: uint64(actual)}
+		w.CurrentRevisionOption = &streams.AppendResp_WrongExpectedVersion_CurrentRevision{
+			CurrentRevision: uint64(actual),
+		}
 		w.CurrentRevisionOption_20_6_0 = &streams.AppendResp_WrongExpectedVersion_CurrentRevision_20_6_0{
 			CurrentRevision_20_6_0: uint64(actual),
 		}

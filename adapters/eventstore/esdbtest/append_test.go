@@ -34,7 +34,7 @@ func TestExpectedRevisions(t *testing.T) {
 		{"wrong: too high", "two", esdb.Revision(7), []int{9}, "expecting '7' but got '1'", 0},
 		{"wrong: too low", "two", esdb.Revision(0), []int{9}, "expecting '0' but got '1'", 0},
 		{"wrong: missing", "none", esdb.Revision(0), []int{9}, "expecting '0' but got 'no_stream'", 0},
-		{"wrong: must exist", "none", esdb.StreamExists{}, []int{9}, "expecting 'stream_exists' but got 'no_stream'", 0},
+		{"wrong: must exist", "none", esdb.StreamExists{}, []int{9}, "'stream_exists' but got 'no_stream'", 0},
 		{"repeat: whole", "two", esdb.NoStream{}, []int{1, 2}, "", 1},
 		{"repeat: beginning", "two", esdb.NoStream{}, []int{1}, "", 0},
 		{"repeat: end", "two", esdb.Revision(0), []int{2}, "", 1},
@@ -43,7 +43,7 @@ func TestExpectedRevisions(t *testing.T) {
 		{"overlap: second differs", "two", esdb.NoStream{}, []int{1, 9}, "got '1'", 0},
 		{"overlap: under any", "two", esdb.Any{}, []int{1, 9}, "got '1'", 0},
 		{"overlap: shifted", "two", esdb.Revision(0), []int{1}, "got '1'", 0},
-		{"at the revision ids are not looked at", "two", esdb.Revision(1), []int{1}, "", 2},
+		{"ids at the revision itself", "two", esdb.Revision(1), []int{1}, "", 2}, // are not looked at
 		{"any", "two", esdb.Any{}, []int{4}, "", 3},
 		{"exists", "two", esdb.StreamExists{}, []int{5}, "", 4},
 		{"soft-deleted must exist", "deleted", esdb.StreamExists{}, []int{9}, "is deleted", 0},
@@ -71,7 +71,8 @@ func TestRepeatedAppendKeepsRevisionAndPosition(t *testing.T) {
 		mustAppend(t, c, "b", esdb.NoStream{}, 3)
 		other := events(1, 2)
 		other[0].Data = []byte("other bytes")
-		again, err := c.AppendToStream(patient(t), "a", esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, other...)
+		o := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}
+		again, err := c.AppendToStream(patient(t), "a", o, other...)
 		if err != nil || *again != *first {
 			t.Errorf("again %+v, %v; the first time %+v", again, err, first)
 		}
@@ -126,7 +127,8 @@ func TestUnreplicatedEventsCountButDoNotShow(t *testing.T) {
 	if _, err := appendTo(t, c, "a", esdb.Revision(0), 2); code(err) != esdb.ErrorAborted {
 		t.Errorf("the held append again: %v", err)
 	}
-	if seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10); err != nil || !slices.Equal(seen, []string{"a@0"}) {
+	seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10)
+	if err != nil || !slices.Equal(seen, []string{"a@0"}) {
 		t.Errorf("the stream shows %v, %v", seen, err)
 	}
 	if seen, err := readAll(t, c, esdb.ReadAllOptions{}, 10); err != nil || !slices.Equal(seen, []string{"a@0"}) {
@@ -148,7 +150,8 @@ func TestLostEventsGiveTheirRevisionsAgain(t *testing.T) {
 	s.HoldReplication()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := c.AppendToStream(context.Background(), "a", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Revision(0)}, events(2)...)
+		o := esdb.AppendToStreamOptions{ExpectedRevision: esdb.Revision(0)}
+		_, err := c.AppendToStream(context.Background(), "a", o, events(2)...)
 		failed <- err
 	}()
 	eventually(t, "the append is stored", func() bool { return s.Length() == 2 })
@@ -255,7 +258,8 @@ func TestBatchAppendInParts(t *testing.T) {
 		t.Errorf("the append between: %v", got)
 	}
 	b.send(&streams.BatchAppendReq{
-		CorrelationId: uuidOf(id(1)), IsFinal: true, ProposedMessages: []*streams.BatchAppendReq_ProposedMessage{proposed(4)},
+		CorrelationId: uuidOf(id(1)), IsFinal: true,
+		ProposedMessages: []*streams.BatchAppendReq_ProposedMessage{proposed(4)},
 	})
 	if got := b.answer(); got.GetSuccess().GetCurrentRevision() != 2 {
 		t.Errorf("the append in parts: %v", got)

@@ -37,7 +37,7 @@ type batch struct {
 type pendingAppend struct {
 	request
 	deadline time.Time
-	timer    *time.Timer
+	timer    *time.Timer // nil for one that came whole
 }
 
 // BatchAppend takes many appends, and answers each as soon as it is done.
@@ -146,8 +146,8 @@ func (b *batch) handle(req *streams.BatchAppendReq) error {
 			return nil
 		}
 	}
-	if !req.GetIsFinal() || !b.forget(id) {
-		return nil
+	if !req.GetIsFinal() || p.timer != nil && !b.forget(id) {
+		return nil // more is to come, or it has just timed out
 	}
 	return b.take(req.GetCorrelationId(), p)
 }
@@ -165,7 +165,7 @@ func (b *batch) pendingFor(id uuid.UUID, req *streams.BatchAppendReq) (*pendingA
 	}
 	left := min(requestedTime(o), b.node.server.options.WriteTimeout)
 	if left <= 0 {
-		return nil, statusOf(codes.DeadlineExceeded, "Timeout", &shared.Timeout{})
+		return nil, timeout()
 	}
 	p := &pendingAppend{deadline: time.Now().Add(left)}
 	p.stream = string(o.GetStreamIdentifier().GetStreamName())
@@ -173,9 +173,12 @@ func (b *batch) pendingFor(id uuid.UUID, req *streams.BatchAppendReq) (*pendingA
 	if p.expected, err = expectedOf(o.GetExpectedStreamPosition()); err != nil {
 		return nil, badRequest(err)
 	}
+	if req.GetIsFinal() {
+		return p, nil
+	}
 	p.timer = time.AfterFunc(left, func() {
 		if b.forget(id) {
-			b.answer(req.GetCorrelationId(), identifier(p.stream), statusOf(codes.DeadlineExceeded, "Timeout", &shared.Timeout{}))
+			b.answer(req.GetCorrelationId(), identifier(p.stream), timeout())
 		}
 	})
 	b.pending[id] = p
@@ -249,7 +252,8 @@ func (s *Server) instant(t taken) bool {
 func (b *batch) answer(correlation *shared.UUID, stream *shared.StreamIdentifier, problem *rpcstatus.Status) {
 	b.change(func() {
 		b.answers = append(b.answers, &streams.BatchAppendResp{
-			CorrelationId: correlation, StreamIdentifier: stream, Result: &streams.BatchAppendResp_Error{Error: problem},
+			CorrelationId: correlation, StreamIdentifier: stream,
+			Result: &streams.BatchAppendResp_Error{Error: problem},
 		})
 	})
 }
@@ -265,7 +269,8 @@ func batchAnswer(correlation *shared.UUID, p *pendingAppend, t taken, err error)
 		}
 	case t.outcome == streamDeleted:
 		resp.Result = &streams.BatchAppendResp_Error{
-			Error: statusOf(codes.NotFound, "StreamDeleted", &shared.StreamDeleted{StreamIdentifier: identifier(p.stream)}),
+			Error: statusOf(codes.NotFound, "StreamDeleted",
+				&shared.StreamDeleted{StreamIdentifier: identifier(p.stream)}),
 		}
 	default:
 		resp.Result = &streams.BatchAppendResp_Success_{Success: t.batchSuccess()}
@@ -290,8 +295,9 @@ func (d *decision) batchSuccess() *streams.BatchAppendResp_Success {
 }
 
 func wrongBatch(expected, actual int64) *shared.WrongExpectedVersion {
-	w := &shared.WrongExpectedVersion{
-		CurrentStreamRevisionOption: &shared.WrongExpectedVersion_CurrentStreamRevision{CurrentStreamRevision: uint64(actual)},
+	w := &shared.WrongExpectedVersion{}
+	w.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentStreamRevision{
+		CurrentStreamRevision: uint64(actual),
 	}
 	if actual < 0 {
 		w.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentNoStream{CurrentNoStream: &emptypb.Empty{}}
@@ -300,7 +306,9 @@ func wrongBatch(expected, actual int64) *shared.WrongExpectedVersion {
 	case expectAny:
 		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedAny{ExpectedAny: &emptypb.Empty{}}
 	case expectNoStream:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: &emptypb.Empty{}}
+		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedNoStream{
+			ExpectedNoStream: &emptypb.Empty{},
+		}
 	case expectStreamExists:
 		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamExists{
 			ExpectedStreamExists: &emptypb.Empty{},
@@ -328,12 +336,16 @@ func batchError(err error) *rpcstatus.Status {
 	case refused == errNotReady:
 		return statusOf(codes.OK, refused.text, &emptypb.Empty{}) // without a code, as the server does
 	case refused.code == codes.Aborted:
-		return statusOf(codes.DeadlineExceeded, "Timeout", &shared.Timeout{})
+		return timeout()
 	case refused.code == codes.InvalidArgument:
 		return badRequest(err)
 	default:
 		return statusOf(codes.Unknown, "Unknown", &shared.Unknown{})
 	}
+}
+
+func timeout() *rpcstatus.Status {
+	return statusOf(codes.DeadlineExceeded, "Timeout", &shared.Timeout{})
 }
 
 func badRequest(err error) *rpcstatus.Status {

@@ -75,7 +75,8 @@ func (s *Server) ChangeLeader(node int) {
 	s.changeLeader(node)
 }
 
-// ChangeLeaderAfter makes another node the leader as soon as n more appends were stored, so also in the middle of a batch.
+// ChangeLeaderAfter makes another node the leader as soon as n more appends were stored, so also in the middle of a
+// batch.
 func (s *Server) ChangeLeaderAfter(n, node int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,6 +160,9 @@ func (n *Node) mayTake(requiresLeader, writes bool) error {
 
 // settle waits until a decision may be told: its events, and those that it stands on, are replicated.
 func (s *Server) settle(ctx context.Context, d decision, epoch int, limit time.Duration) error {
+	if done, err := s.settled(d, epoch); done {
+		return err
+	}
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for {

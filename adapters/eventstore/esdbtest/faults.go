@@ -133,8 +133,8 @@ func (s *Server) SilenceSubscriptions() { s.each(func(sub *subscription) { sub.s
 // SilenceNextSubscriptions does that to the next n, which have not even their confirmation.
 func (s *Server) SilenceNextSubscriptions(n int) { s.order(func(o *orders) { o.silence = n }) }
 
-// DropSlowConsumers ends subscriptions made from now on with Aborted when they were live and are more than buffer events
-// behind; 0 lets them be as slow as they like.
+// DropSlowConsumers ends subscriptions made from now on with Aborted when they were live and are more than buffer
+// events behind; 0 lets them be as slow as they like.
 func (s *Server) DropSlowConsumers(buffer int) { s.order(func(o *orders) { o.liveBuffer = buffer }) }
 
 // SendBogusCheckpoint sends a checkpoint of all ones into all subscriptions.
@@ -300,7 +300,8 @@ func (s *Server) Events(stream string) (events []Event) {
 		shown := resp.GetEvent().GetEvent()
 		events = append(events, Event{
 			Stream: e.stream.name, Type: s.log.types[e.typ], Revision: uint64(e.revision), ID: e.id,
-			Data: shown.GetData(), Metadata: shown.GetCustomMetadata(), Commit: e.commit, Prepare: s.log.prepare(e.commit),
+			Data: shown.GetData(), Metadata: shown.GetCustomMetadata(),
+			Commit: e.commit, Prepare: s.log.prepare(e.commit),
 		})
 	}
 	return events

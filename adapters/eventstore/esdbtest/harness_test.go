@@ -69,12 +69,17 @@ func events(numbers ...int) []esdb.EventData {
 	return made
 }
 
-func appendTo(t testing.TB, c *esdb.Client, stream string, expected esdb.ExpectedRevision, numbers ...int) (*esdb.WriteResult, error) {
+func appendTo(
+	t testing.TB, c *esdb.Client, stream string, expected esdb.ExpectedRevision, numbers ...int,
+) (*esdb.WriteResult, error) {
 	t.Helper()
-	return c.AppendToStream(patient(t), stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events(numbers...)...)
+	o := esdb.AppendToStreamOptions{ExpectedRevision: expected}
+	return c.AppendToStream(patient(t), stream, o, events(numbers...)...)
 }
 
-func mustAppend(t testing.TB, c *esdb.Client, stream string, expected esdb.ExpectedRevision, numbers ...int) *esdb.WriteResult {
+func mustAppend(
+	t testing.TB, c *esdb.Client, stream string, expected esdb.ExpectedRevision, numbers ...int,
+) *esdb.WriteResult {
 	t.Helper()
 	result, err := appendTo(t, c, stream, expected, numbers...)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 // Rates are the probabilities of faults that are played at random, from 0 to 1.
 type Rates struct {
-	// Of each append and deletion: that it is refused, that it is taken and its connection dropped, that it is taken and
-	// Aborted, that its answer is late, and that another node leads once it was stored.
+	// Of each append and deletion: that it is refused, that it is taken and its connection dropped, that it is taken
+	// and Aborted, that its answer is late, and that another node leads once it was stored.
 	RefuseAppend, DropAppend, AbortAppend, LateAppend, ChangeLeader float64
 	// Of each read forwards: that it ends half way.
 	CutRead float64

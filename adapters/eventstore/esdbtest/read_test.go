@@ -64,6 +64,14 @@ func numbered(stream string, from, to int) (places []string) {
 	return places
 }
 
+func forwards(from esdb.StreamPosition) esdb.ReadStreamOptions {
+	return esdb.ReadStreamOptions{From: from, Direction: esdb.Forwards}
+}
+
+func backwards(from esdb.StreamPosition) esdb.ReadStreamOptions {
+	return esdb.ReadStreamOptions{From: from, Direction: esdb.Backwards}
+}
+
 func TestReadingAStream(t *testing.T) {
 	s := New(t, Options{})
 	c := client(t, s.ConnectionString())
@@ -77,13 +85,13 @@ func TestReadingAStream(t *testing.T) {
 		count uint64
 		want  []string
 	}{
-		{"all of it", esdb.ReadStreamOptions{From: esdb.Start{}}, 1 << 40, numbered("a", 0, n)},
-		{"the first few", esdb.ReadStreamOptions{From: esdb.Start{}}, 3, numbered("a", 0, 3)},
-		{"from a revision, which is included", esdb.ReadStreamOptions{From: esdb.Revision(n - 2)}, 10, numbered("a", n-2, n)},
-		{"behind the end", esdb.ReadStreamOptions{From: esdb.Revision(n)}, 10, nil},
-		{"the last one", esdb.ReadStreamOptions{From: esdb.End{}, Direction: esdb.Backwards}, 1, numbered("a", n-1, n)},
-		{"backwards", esdb.ReadStreamOptions{From: esdb.End{}, Direction: esdb.Backwards}, 1 << 40, numbered("a", n-1, -1)},
-		{"backwards from a revision", esdb.ReadStreamOptions{From: esdb.Revision(1), Direction: esdb.Backwards}, 10, numbered("a", 1, -1)},
+		{"all of it", forwards(esdb.Start{}), 1 << 40, numbered("a", 0, n)},
+		{"the first few", forwards(esdb.Start{}), 3, numbered("a", 0, 3)},
+		{"from a revision, which is included", forwards(esdb.Revision(n - 2)), 10, numbered("a", n-2, n)},
+		{"behind the end", forwards(esdb.Revision(n)), 10, nil},
+		{"the last one", backwards(esdb.End{}), 1, numbered("a", n-1, n)},
+		{"backwards", backwards(esdb.End{}), 1 << 40, numbered("a", n-1, -1)},
+		{"backwards from a revision", backwards(esdb.Revision(1)), 10, numbered("a", 1, -1)},
 	} {
 		if seen, err := readStream(t, c, "a", row.o, row.count); err != nil || !slices.Equal(seen, row.want) {
 			t.Errorf("%s: %v, %v", row.what, seen, err)
@@ -113,7 +121,9 @@ func TestReadingAll(t *testing.T) {
 	}{
 		{"everything", esdb.ReadAllOptions{}, 100, numbered("a", 0, 5)},
 		{"forwards from a position, which is included", esdb.ReadAllOptions{From: at[2]}, 100, numbered("a", 2, 5)},
-		{"backwards from a position, which is not", esdb.ReadAllOptions{From: at[2], Direction: esdb.Backwards}, 100, numbered("a", 1, -1)},
+		{"backwards from a position, which is not", esdb.ReadAllOptions{
+			From: at[2], Direction: esdb.Backwards,
+		}, 100, numbered("a", 1, -1)},
 		{"the last one", esdb.ReadAllOptions{From: esdb.End{}, Direction: esdb.Backwards}, 1, numbered("a", 4, 5)},
 		{"from all ones", esdb.ReadAllOptions{From: end}, 100, nil},
 	} {
@@ -143,10 +153,12 @@ func TestDeletedStreams(t *testing.T) {
 	s := New(t, Options{})
 	c := client(t, s.ConnectionString())
 	mustAppend(t, c, "a", esdb.NoStream{}, 1, 2)
-	if _, err := c.DeleteStream(patient(t), "a", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Revision(0)}); err == nil {
+	o := esdb.DeleteStreamOptions{ExpectedRevision: esdb.Revision(0)}
+	if _, err := c.DeleteStream(patient(t), "a", o); err == nil {
 		t.Error("it was deleted at another revision")
 	}
-	deleted, err := c.DeleteStream(patient(t), "a", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Revision(1)})
+	o.ExpectedRevision = esdb.Revision(1)
+	deleted, err := c.DeleteStream(patient(t), "a", o)
 	if err != nil || deleted.Position.Commit == 0 {
 		t.Fatalf("%+v, %v", deleted, err)
 	}
@@ -156,14 +168,16 @@ func TestDeletedStreams(t *testing.T) {
 	if got := mustAppend(t, c, "a", esdb.NoStream{}, 3); got.NextExpectedVersion != 2 {
 		t.Errorf("its numbers go on with %+v", got)
 	}
-	if seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10); err != nil || !slices.Equal(seen, []string{"a@2"}) {
+	seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10)
+	if err != nil || !slices.Equal(seen, []string{"a@2"}) {
 		t.Errorf("written again, it shows %v, %v", seen, err)
 	}
 	want := []string{"a@0", "a@1", "$$a@0", "a@2", "$$a@1"}
 	if seen, err := readAll(t, c, esdb.ReadAllOptions{}, 10); err != nil || !slices.Equal(seen, want) {
 		t.Errorf("$all shows %v, %v", seen, err)
 	}
-	if _, err := c.TombstoneStream(patient(t), "a", esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+	tombstone := esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}
+	if _, err := c.TombstoneStream(patient(t), "a", tombstone); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10); code(err) != esdb.ErrorCodeStreamDeleted {
@@ -184,7 +198,8 @@ func TestStreamMetadataHideEvents(t *testing.T) {
 	if _, err := c.SetStreamMetadata(patient(t), "a", esdb.AppendToStreamOptions{}, m); err != nil {
 		t.Fatal(err)
 	}
-	if seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10); err != nil || !slices.Equal(seen, numbered("a", 2, 4)) {
+	seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10)
+	if err != nil || !slices.Equal(seen, numbered("a", 2, 4)) {
 		t.Errorf("with $maxCount it shows %v, %v", seen, err)
 	}
 	m = esdb.StreamMetadata{}
@@ -192,8 +207,8 @@ func TestStreamMetadataHideEvents(t *testing.T) {
 	if _, err := c.SetStreamMetadata(patient(t), "a", esdb.AppendToStreamOptions{}, m); err != nil {
 		t.Fatal(err)
 	}
-	o := esdb.ReadStreamOptions{From: esdb.End{}, Direction: esdb.Backwards}
-	if seen, err := readStream(t, c, "a", o, 10); err != nil || !slices.Equal(seen, numbered("a", 3, 0)) {
+	seen, err = readStream(t, c, "a", backwards(esdb.End{}), 10)
+	if err != nil || !slices.Equal(seen, numbered("a", 3, 0)) {
 		t.Errorf("with $tb it shows %v, %v", seen, err)
 	}
 }
@@ -206,7 +221,7 @@ func TestIDsAsText(t *testing.T) {
 		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{}},
 		CountOption:  &streams.ReadReq_Options_Count{Count: 1},
 		FilterOption: &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
-		UuidOption:   &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},
+		UuidOption:   &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{}},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +304,8 @@ func TestSubscribingToAStream(t *testing.T) {
 	for _, w := range []*watch{early, behind, live} {
 		w.expect(t, "a@2")
 	}
-	if _, err := c.TombstoneStream(patient(t), "a", esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+	tombstone := esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}
+	if _, err := c.TombstoneStream(patient(t), "a", tombstone); err != nil {
 		t.Fatal(err)
 	}
 	live.expect(t, "dropped: rpc error: code = FailedPrecondition desc = Event stream 'a' is deleted.")

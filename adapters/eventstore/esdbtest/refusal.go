@@ -30,7 +30,8 @@ var (
 	errAccessDenied = &refusal{codes.PermissionDenied, "Access Denied", metadata.Pairs("exception", "access-denied")}
 	errTooLarge     = &refusal{
 		codes.InvalidArgument, fmt.Sprintf("Maximum Append Size of %d Exceeded.", MaxAppendBytes),
-		metadata.Pairs("exception", "maximum-append-size-exceeded", "maximum-append-size", strconv.Itoa(MaxAppendBytes)),
+		metadata.Pairs("exception", "maximum-append-size-exceeded",
+			"maximum-append-size", strconv.Itoa(MaxAppendBytes)),
 	}
 )
 

@@ -134,7 +134,9 @@ func (s *Server) newNode(index int) (*Node, error) {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(MaxConcurrentStreams),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime: minPingInterval, PermitWithoutStream: true,
+		}),
 		grpc.UnaryInterceptor(n.unary),
 		grpc.StreamInterceptor(n.stream),
 		grpc.WaitForHandlers(true),
@@ -181,8 +183,8 @@ func (s *Server) ConnectionString() string {
 	return s.connectionString("esdb", strings.Join(addresses, ","))
 }
 
-// DiscoverString is the connection string by which a client finds the cluster through one address, node 0's, as it would
-// through a name in DNS.
+// DiscoverString is the connection string by which a client finds the cluster through one address, node 0's, as it
+// would through a name in DNS.
 func (s *Server) DiscoverString() string {
 	return s.connectionString("esdb+discover", s.nodes[0].Address())
 }

@@ -301,7 +301,8 @@ func (s *store) append(name string, expected int64, events []proposal) decision 
 func (s *store) told(o outcome, last *event) decision {
 	i := s.search(last.commit, 0)
 	return decision{
-		outcome: o, revision: last.revision, commit: last.commit, prepare: s.prepare(last.commit), placed: true, end: i + 1,
+		outcome: o, revision: last.revision,
+		commit: last.commit, prepare: s.prepare(last.commit), placed: true, end: i + 1,
 	}
 }
 
@@ -382,7 +383,8 @@ func (s *store) setMetadata(of *stream, metadata map[string]any) *event {
 		panic(err)
 	}
 	meta := s.streamNamed("$$" + of.name)
-	return s.add(meta, meta.last+1, &proposal{id: uuid.New(), typ: typeMetadata, json: true, data: data}, ticks(time.Now()))
+	p := &proposal{id: uuid.New(), typ: typeMetadata, json: true, data: data}
+	return s.add(meta, meta.last+1, p, ticks(time.Now()))
 }
 
 // delete deletes a stream, for good with hard.

@@ -51,7 +51,9 @@ func newAuthority(tb testing.TB, wrongName bool) *authority {
 }
 
 // newCertificate makes a key and a certificate for it, signed with the parent's key, or with itself if that is nil.
-func newCertificate(tb testing.TB, template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*ecdsa.PrivateKey, []byte) {
+func newCertificate(
+	tb testing.TB, template, parent *x509.Certificate, signer *ecdsa.PrivateKey,
+) (*ecdsa.PrivateKey, []byte) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
