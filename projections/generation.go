@@ -22,7 +22,7 @@ type generation struct {
 
 	// The views' mu guards what is below.
 	checkpoint checkpoint // of the last commit
-	status     Status     // Head, CaughtUp and Err
+	status     Status     // Head, Read, CaughtUp and Err
 	// goal is the end of the log when the first run started.
 	goal      domain.Position
 	goalKnown bool

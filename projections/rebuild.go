@@ -15,9 +15,11 @@ type RebuildStatus struct {
 	// Why they are built, and since when.
 	Why   string
 	Since time.Time
-	// Size is the number of events folded, Position the position of the last one.
+	// Size is the number of events folded, Position the position of the last one, Read the number of events that were
+	// read from the log.
 	Size     uint64
 	Position domain.Position
+	Read     uint64
 	// Goal is the position of the last event that was seen in the log: once they are there they serve.
 	Goal domain.Position
 	// Waiting says what keeps the fold from going on for now, nil for nothing. It is tried again.
@@ -66,7 +68,7 @@ func (b *rebuild) status(next *generation) *RebuildStatus {
 	s := &RebuildStatus{Why: b.why, Since: b.since, Err: b.err}
 	if next != nil {
 		s.Size, s.Position, s.Goal = next.checkpoint.size, next.checkpoint.position, next.status.Head
-		s.Waiting = next.waiting()
+		s.Read, s.Waiting = max(next.status.Read, s.Size), next.waiting()
 	}
 	return s
 }

@@ -2,10 +2,12 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -94,6 +96,30 @@ func (v *Views) Status() Status {
 		s.Err = errors.Join(s.Err, s.Rebuild.Err)
 	}
 	return s
+}
+
+// Unfolded returns when the first event behind the views was recorded, the zero time where the log has none. It reads the
+// log.
+func (v *Views) Unfolded(ctx context.Context) (recorded time.Time, err error) {
+	at := v.Status().Position
+	for events, err := range v.log.Read(ctx, at) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		// It may be one that this program cannot decode.
+		var line struct {
+			RecordedAt time.Time `json:"recorded_at"`
+		}
+		err := json.Unmarshal(events[0].Canonical, &line)
+		if err == nil && line.RecordedAt.IsZero() {
+			err = errors.New("it has no recorded_at")
+		}
+		if err != nil {
+			return time.Time{}, fmt.Errorf("when the event behind position %q was recorded: %w", at, err)
+		}
+		return line.RecordedAt, nil
+	}
+	return time.Time{}, nil
 }
 
 // Snapshot returns the views as they are. It is never older than what Wait waited for.

@@ -108,8 +108,12 @@ func TestCommitErrors(t *testing.T) {
 func TestViews(t *testing.T) {
 	w := newWorld(t)
 	scraped := w.now()
-	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: func() time.Time { return scraped }})
-	w.expect(map[string]float64{"log_events": 0, "fold_events": 0, "fold_lag_events": 0, "fold_lag_seconds": 0, "views_caught_up": 0})
+	metrics.RegisterViews(w.reg, metrics.Views{
+		Views: w.views, Clock: func() time.Time { return scraped }, LogSize: w.size,
+	})
+	w.expect(map[string]float64{
+		"log_events": 1, "fold_events": 0, "fold_lag_events": 1, "fold_lag_seconds": 0, "views_caught_up": 0,
+	})
 	w.fold()
 	w.record([]domain.Received{w.publish("p1")}, domain.Recorded)
 	w.settle()
@@ -118,33 +122,44 @@ func TestViews(t *testing.T) {
 		"fold_stopped": 0, "fold_waiting": 0, "views_caught_up": 1, "views_rebuilding": 0, "fold_commit_errors_total{paused}": 0,
 	})
 
+	// A quiet night is no lag.
+	morning := w.now().Add(8 * time.Hour)
+	w.clock.Store(&morning)
+	scraped = morning
 	w.paused.Store(true)
 	w.record([]domain.Received{w.publish("p2")}, domain.Recorded)
+	later := morning.Add(time.Minute)
+	w.clock.Store(&later)
+	w.record([]domain.Received{w.publish("p3")}, domain.Recorded)
 	<-w.refused
 	<-w.refused // the first refusal was noted before the second try
 	scraped = scraped.Add(90 * time.Second)
 	w.expect(map[string]float64{
-		"log_events": 3, "fold_events": 2, "fold_lag_events": 1, "fold_lag_seconds": 90,
+		"log_events": 4, "fold_events": 2, "fold_lag_events": 2, "fold_lag_seconds": 90,
 		"fold_stopped": 0, "fold_waiting": 1, "views_caught_up": 1,
 	})
 	w.paused.Store(false)
 	w.settle()
-	w.expect(map[string]float64{"log_events": 3, "fold_events": 3, "fold_lag_events": 0, "fold_lag_seconds": 0, "fold_waiting": 0})
+	w.expect(map[string]float64{
+		"log_events": 4, "fold_events": 4, "fold_lag_events": 0, "fold_lag_seconds": 0, "fold_waiting": 0,
+	})
 
 	unknown := domain.Append{Stream: "praise-p1", Expected: domain.NoStream, Message: domain.Message{Source: "/newer", ID: "1"},
-		Events: []domain.EncodedEvent{{Canonical: []byte(`{"type":"PostPraised"}`)}}}
+		Events: []domain.EncodedEvent{{Canonical: []byte(`{"recorded_at":"2026-01-29T20:00:30Z","type":"PostPraised"}`)}}}
 	answer := w.log.Append(t.Context(), []domain.Append{unknown})[0]
 	if err := w.views.Wait(t.Context(), answer.Positions[0]); !errors.Is(err, domain.ErrUnsupported) {
 		t.Fatalf("the fold goes on: %v", err)
 	}
-	w.expect(map[string]float64{"log_events": 4, "fold_events": 3, "fold_lag_events": 1, "fold_lag_seconds": 90, "fold_stopped": 1})
+	w.expect(map[string]float64{
+		"log_events": 5, "fold_events": 4, "fold_lag_events": 1, "fold_lag_seconds": 60, "fold_stopped": 1,
+	})
 }
 
 // TestLogThatTellsItsSize: the log is larger than what was read of it, unless it does not answer.
 func TestLogThatTellsItsSize(t *testing.T) {
 	w := newWorld(t)
 	size, away := uint64(2_000_000), error(nil)
-	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: time.Now,
+	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: w.now,
 		LogSize: func(context.Context) (uint64, error) { return size, away }})
 	w.expect(map[string]float64{"log_events": 2e6, "fold_lag_events": 2e6, "fold_lag_seconds": 0})
 	w.fold()

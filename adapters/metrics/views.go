@@ -2,12 +2,10 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
 )
 
@@ -27,7 +25,7 @@ type viewsReading struct {
 	projections.Status
 	// size is the log's, unfolded the rest of it behind the views.
 	size, unfolded uint64
-	// age is how long ago the last event folded was recorded, where any is unfolded.
+	// age is how long ago the first event that is not folded was recorded, 0 where there is none.
 	age    time.Duration
 	ageErr error
 }
@@ -43,22 +41,19 @@ func (v Views) read(ctx context.Context) (r viewsReading) {
 	}
 	r.unfolded = r.size - r.Size
 	if r.unfolded > 0 {
-		r.age, r.ageErr = v.age()
+		r.age, r.ageErr = v.age(ctx)
 	}
 	return r
 }
 
-// age returns how long ago the last event folded was recorded; 0 where none was folded.
-func (v Views) age() (age time.Duration, err error) {
-	s := v.Views.Snapshot()
-	defer func() { err = errors.Join(err, s.Close()) }()
-	// Every event touches the platform's statement.
-	platform, err := s.Statement(domain.Scope{}, projections.AsOf{})
-	if err != nil || platform.RecordedThrough.IsZero() {
+// age returns how long ago the first event that is not folded was recorded; 0 where all are.
+func (v Views) age(ctx context.Context) (time.Duration, error) {
+	recorded, err := v.Views.Unfolded(ctx)
+	if err != nil || recorded.IsZero() {
 		return 0, err
 	}
 	// Clocks of several machines may differ.
-	return max(0, v.Clock().Sub(platform.RecordedThrough)), nil
+	return max(0, v.Clock().Sub(recorded)), nil
 }
 
 var viewMeasures = []measure[viewsReading]{
@@ -68,7 +63,7 @@ var viewMeasures = []measure[viewsReading]{
 		sure(func(r viewsReading) float64 { return float64(r.Size) })},
 	{"fold_lag_events", "Events in the log that are not folded.",
 		sure(func(r viewsReading) float64 { return float64(r.unfolded) })},
-	{"fold_lag_seconds", "Time since the last event folded was recorded, where one behind it is not folded, else 0.",
+	{"fold_lag_seconds", "Time since the first event that is not folded was recorded, 0 where all are folded.",
 		func(r viewsReading) (float64, error) { return r.age.Seconds(), r.ageErr }},
 	{"fold_stopped", "1 where the fold has stopped for good, as at an event that cannot be folded, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.Err != nil) })},

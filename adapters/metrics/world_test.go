@@ -94,6 +94,9 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) now() time.Time { return *w.clock.Load() }
 
+// size returns how many events the log has.
+func (w *world) size(context.Context) (uint64, error) { return uint64(w.log.Len()), nil }
+
 // fold lets the views follow the log until stop is called or the test ends.
 func (w *world) fold() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())

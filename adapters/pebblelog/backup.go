@@ -169,13 +169,8 @@ func openRestored(dir string, least uint64, o Options) (events uint64, err error
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	head, err := l.Head(context.Background())
-	if err != nil {
+	if events, err = l.Size(context.Background()); err != nil {
 		return 0, err
-	}
-	if !head.IsStart() {
-		index, _ := head.Numbers()
-		events = index + 1
 	}
 	if events < least {
 		return 0, fmt.Errorf("%w: %w: it has %d events, and had %d when it was made", ErrBackupDamaged, domain.ErrCorrupt, events, least)

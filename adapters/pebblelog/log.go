@@ -205,15 +205,20 @@ func (l *Log) space() error {
 
 // Head implements domain.EventLog.
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
-	if err := l.use(ctx); err != nil {
+	n, err := l.Size(ctx)
+	if err != nil || n == 0 {
 		return domain.Position{}, err
 	}
-	defer l.done()
-	n := l.durable.n.Load()
-	if n == 0 {
-		return domain.Position{}, nil
-	}
 	return positionOf(n - 1), nil
+}
+
+// Size returns how many events are durable.
+func (l *Log) Size(ctx context.Context) (uint64, error) {
+	if err := l.use(ctx); err != nil {
+		return 0, err
+	}
+	defer l.done()
+	return l.durable.n.Load(), nil
 }
 
 func positionOf(index uint64) domain.Position { return domain.NewPosition(index, index) }

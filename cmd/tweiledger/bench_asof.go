@@ -141,13 +141,10 @@ func (r *benchRun) fillAsOf(ctx context.Context, s *service, log *asOfLog) error
 		}
 		log.since = post.last
 	}
-	head, err := s.log.Head(ctx)
-	if err != nil {
+	var err error
+	if log.from, err = s.log.Size(ctx); err != nil {
 		return err
 	}
-	// In the embedded log a position is an index.
-	log.from, _ = head.Numbers()
-	log.from++
 	for hot.entries < r.hotEntries {
 		if err := hot.record(ctx, s.ledger, min(benchBatch, r.hotEntries/r.quietEntries)); err != nil {
 			return err

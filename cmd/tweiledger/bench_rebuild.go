@@ -30,9 +30,11 @@ func measureRebuild(ctx context.Context, r *benchRun) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	// In the embedded log a position is an index.
-	last, _ := head.Numbers()
-	n := int(last) + 1
+	size, err := log.Size(ctx)
+	if err != nil {
+		return f, err
+	}
+	n := int(size)
 	bar := newBar(r.notes, "rebuild", "rounds", int64(r.rounds))
 	defer bar.Exit()
 	dir := filepath.Join(r.dir, "rebuilt")

@@ -36,25 +36,14 @@ func openCopyTarget(to string, minFree byteSize) (copyTarget, error) {
 type folderTarget struct{ folderLog }
 
 func (f folderTarget) append(ctx context.Context, appends []domain.Append) (taken uint64, err error) {
-	before, err := f.size(ctx)
+	before, err := f.log.Size(ctx)
 	if err != nil {
 		return 0, err
 	}
 	imported := f.log.Import(ctx, appends)
-	after, err := f.size(ctx)
+	after, err := f.log.Size(ctx)
 	if err != nil {
 		return 0, errors.Join(imported, err)
 	}
 	return after - before, imported
-}
-
-// size returns how many events there are.
-func (f folderTarget) size(ctx context.Context) (uint64, error) {
-	head, err := f.log.Head(ctx)
-	if err != nil || head.IsStart() {
-		return 0, err
-	}
-	// In the embedded log a position is an index.
-	index, _ := head.Numbers()
-	return index + 1, nil
 }

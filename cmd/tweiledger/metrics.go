@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -18,11 +17,11 @@ import (
 func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	requests := metrics.NewRequests(s.metrics, httpapi.Routes())
 	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
-	cfg.Views, cfg.Log, cfg.Writable, cfg.LogSize = s.views, s.log, s.log.Writable, s.logSize
+	cfg.Views, cfg.Log, cfg.Writable, cfg.LogSize = s.views, s.log, s.log.Writable, s.log.Size
 	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
 	api := httpapi.New(cfg)
 	metrics.RegisterInFlight(s.metrics, api.InFlight)
-	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: s.logSize, Clock: time.Now})
+	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: s.log.Size, Clock: time.Now})
 	metrics.RegisterTariffs(s.metrics, s.ledger, time.Now)
 	metrics.RegisterDisk(s.metrics, metrics.Disk{
 		Free:    func() (uint64, error) { return freeBytes(s.dir) },
@@ -33,16 +32,6 @@ func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	version, commit := build()
 	metrics.RegisterProcess(s.metrics, version, commit)
 	return api
-}
-
-// logSize returns how many events the log has. In the embedded log a position is an index.
-func (s *service) logSize(ctx context.Context) (uint64, error) {
-	head, err := s.log.Head(ctx)
-	if err != nil || head.IsStart() {
-		return 0, err
-	}
-	last, _ := head.Numbers()
-	return last + 1, nil
 }
 
 // freeBytes returns what is left of the file system of a folder, as log and views measure it.

@@ -155,17 +155,19 @@ func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 				return
 			case <-tick.C:
 				status := s.views.Status()
-				size, goal, done := status.Size, status.Head, status.CaughtUp || status.Err != nil
+				folded, read, done := status.Size, status.Read, status.CaughtUp || status.Err != nil
 				if b := status.Rebuild; b != nil {
-					size, goal, done = b.Size, b.Goal, b.Err != nil
+					folded, read, done = b.Size, b.Read, b.Err != nil
 				}
 				if done {
 					return
 				}
-				// In the embedded log a position is an index.
-				last, _ := goal.Numbers()
-				bar.ChangeMax64(int64(last) + 1)
-				_ = bar.Set64(int64(size))
+				// A log is read only a little ahead.
+				if size, err := s.log.Size(ctx); err == nil {
+					read = max(read, size)
+				}
+				bar.ChangeMax64(int64(read))
+				_ = bar.Set64(int64(folded))
 			}
 		}
 	}()
