@@ -2,21 +2,19 @@ package projections
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// Links tell what an event has to do with others. Each is nil where there is none.
+// Links tell which events an event has to do with. Each is the zero id where there is none.
 type Links struct {
-	// TakenBackBy is the event that took back the postings that this one made: a withdrawal, a removal or a reversal.
-	TakenBackBy *Place
+	// TakenBackBy took back the postings that the event made: a withdrawal, a removal or a reversal.
+	TakenBackBy domain.EventID
 	// MadeGoodBy is, for a reversal, the reinstatement that made it good.
-	MadeGoodBy *Place
-	// TakesBack is the event whose postings this one takes back: an engagement, or the reinstatement that had made them
-	// again.
-	TakesBack *Place
-	// Origin is the engagement to which the tariff gave the postings that this event takes back or makes again.
-	Origin *Place
+	MadeGoodBy domain.EventID
+	// TakesBack is whose postings the event takes back: an engagement, or the reinstatement that had made them again.
+	TakesBack domain.EventID
 }
 
 // takenBackTable has the withdrawal or removal that took an event's postings back, by that event's id. Reversals and
@@ -69,31 +67,20 @@ func (s *Snapshot) Links(e *domain.Event) (l Links, err error) {
 	if err != nil {
 		return l, err
 	}
-	for i, id := range chain {
-		if id != e.ID {
-			continue
-		}
-		if i > 0 {
-			if l.Origin, err = s.linked(chain[0]); err != nil {
-				return l, err
-			}
-		}
-		next := func() (*Place, error) {
-			if i+1 == len(chain) {
-				return nil, nil
-			}
-			return s.linked(chain[i+1])
-		}
-		if i%2 == 0 {
-			l.TakenBackBy, err = next()
-			return l, err
-		}
-		if l.TakesBack, err = s.linked(chain[i-1]); err == nil {
-			l.MadeGoodBy, err = next()
-		}
-		return l, err
+	at := slices.Index(chain, e.ID)
+	if at < 0 {
+		return l, fmt.Errorf("event %s has no place among those about %s: %w", e.ID, chain[0], domain.ErrCorrupt)
 	}
-	return l, fmt.Errorf("event %s has no place among those about %s: %w", e.ID, chain[0], domain.ErrCorrupt)
+	var next domain.EventID
+	if at+1 < len(chain) {
+		next = chain[at+1]
+	}
+	if at%2 == 0 {
+		l.TakenBackBy = next
+	} else {
+		l.TakesBack, l.MadeGoodBy = chain[at-1], next
+	}
+	return l, nil
 }
 
 // chain returns the ids of the events that made and took back, in turns, the postings of the engagement that an event is
@@ -152,12 +139,4 @@ func (s *Snapshot) origin(e *domain.Event) (domain.EventID, error) {
 		return reversed, err
 	}
 	return e.ID, nil
-}
-
-func (s *Snapshot) linked(id domain.EventID) (*Place, error) {
-	place, found, err := s.Event(id)
-	if err == nil && !found {
-		err = fmt.Errorf("event %s, which another one is about, is not there: %w", id, domain.ErrCorrupt)
-	}
-	return &place, err
 }

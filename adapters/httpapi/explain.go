@@ -8,15 +8,15 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// explainer reads events from the log with what explains them, for one answer: a tariff, and an event that several lead
-// to, is read once. It is used by one goroutine.
+// explainer reads events from the log with what explains them, for one answer: a tariff, and an event that several are
+// about, is read once. It is used by one goroutine.
 type explainer struct {
 	api   *API
 	ctx   context.Context
 	views *projections.Snapshot
-	// tariffs are those read so far, by version; linked the events that others lead to, by index.
+	// tariffs are those read so far, by version; about the events that others are about, by index.
 	tariffs map[uint64]*domain.Tariff
-	linked  map[uint64]*domain.Event
+	about   map[uint64]*domain.Event
 }
 
 // explained is an event with its place and what explains it.
@@ -26,18 +26,13 @@ type explained struct {
 	line        []byte
 	event       *domain.Event
 	explanation domain.Explanation
-	links       links
+	links       projections.Links
+	// origin is the engagement to which the tariff gave what the event takes back or makes again, the zero id for none.
+	origin domain.EventID
 }
 
-// links name the events that an event has to do with; the zero id is none.
-type links struct {
-	// takenBackBy took back the postings that the event made, madeGoodBy made a reversal good; the event takes back
-	// those of takesBack, and origin is the engagement by which the tariff gave what it takes back or makes again.
-	takenBackBy, madeGoodBy, takesBack, origin domain.EventID
-}
-
-// byName lists the links under their names.
-func (l *links) byName() [4]struct {
+// linked lists the events that the event has to do with, under their names; the zero id is none.
+func (e *explained) linked() [4]struct {
 	name string
 	id   domain.EventID
 } {
@@ -45,7 +40,8 @@ func (l *links) byName() [4]struct {
 		name string
 		id   domain.EventID
 	}{
-		{"taken_back_by", l.takenBackBy}, {"made_good_by", l.madeGoodBy}, {"takes_back", l.takesBack}, {"origin", l.origin},
+		{"taken_back_by", e.links.TakenBackBy}, {"made_good_by", e.links.MadeGoodBy},
+		{"takes_back", e.links.TakesBack}, {"origin", e.origin},
 	}
 }
 
@@ -75,9 +71,10 @@ func (x *explainer) explain(place projections.Place) (*explained, error) {
 		return nil, err
 	}
 	if origin != nil {
-		e.links.origin = origin.ID
+		e.origin = origin.ID
 	}
-	return e, x.link(e)
+	e.links, err = x.views.Links(e.event)
+	return e, err
 }
 
 // origin returns the engagement's event that an event leads back to, nil where it is about none.
@@ -103,34 +100,9 @@ func (x *explainer) origin(e *domain.Event) (*domain.Event, error) {
 	return of, nil
 }
 
-// link finds out which events the event has to do with.
-func (x *explainer) link(e *explained) error {
-	found, err := x.views.Links(e.event)
-	if err != nil {
-		return err
-	}
-	for _, l := range [...]struct {
-		place *projections.Place
-		id    *domain.EventID
-	}{
-		{found.TakenBackBy, &e.links.takenBackBy}, {found.MadeGoodBy, &e.links.madeGoodBy},
-		{found.TakesBack, &e.links.takesBack},
-	} {
-		if l.place == nil {
-			continue
-		}
-		linked, err := x.event(*l.place)
-		if err != nil {
-			return err
-		}
-		*l.id = linked.ID
-	}
-	return nil
-}
-
-// event reads an event that another one leads to.
+// event reads an event that another one is about.
 func (x *explainer) event(place projections.Place) (*domain.Event, error) {
-	if e := x.linked[place.Index]; e != nil {
+	if e := x.about[place.Index]; e != nil {
 		return e, nil
 	}
 	line, err := x.api.line(x.ctx, place)
@@ -138,7 +110,7 @@ func (x *explainer) event(place projections.Place) (*domain.Event, error) {
 		return nil, fmt.Errorf("event %d: %w", place.Index, err)
 	}
 	e, err := domain.DecodeEvent(line)
-	x.linked[place.Index] = e
+	x.about[place.Index] = e
 	return e, err
 }
 
@@ -159,11 +131,11 @@ func (e *explained) appendJSON(dst []byte) []byte {
 	dst = appendPlace(append(dst, '{'), e.place)
 	dst = append(append(dst, `,"event":`...), e.line...)
 	dst = e.explanation.AppendMembers(append(dst, `,"explanation":{`...))
-	return append(e.links.appendMembers(dst), `}}`...)
+	return append(e.appendLinks(dst), `}}`...)
 }
 
-func (l *links) appendMembers(dst []byte) []byte {
-	for _, link := range l.byName() {
+func (e *explained) appendLinks(dst []byte) []byte {
+	for _, link := range e.linked() {
 		if link.id != (domain.EventID{}) {
 			dst = append(append(append(dst, `,"`...), link.name...), `":`...)
 			dst = appendText(dst, link.id.String())

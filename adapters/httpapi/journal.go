@@ -186,7 +186,7 @@ func appendEntry(dst []byte, e *entry) ([]byte, error) {
 	if e.event.Reason != "" {
 		dst = appendText(append(dst, `,"reason":`...), string(e.event.Reason))
 	}
-	return append(e.links.appendMembers(dst), '}'), nil
+	return append(e.appendLinks(dst), '}'), nil
 }
 
 // entryHeader are the columns of the journal as CSV, in their order.
@@ -220,7 +220,7 @@ func (e *entry) record() []string {
 		record = append(record, "", "", "", "", "", "", "", "", "", strconv.FormatUint(e.event.Tariff, 10), "")
 	}
 	record = append(record, string(e.event.Reason))
-	for _, link := range e.links.byName() {
+	for _, link := range e.linked() {
 		id := ""
 		if link.id != (domain.EventID{}) {
 			id = link.id.String()
