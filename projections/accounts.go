@@ -3,6 +3,7 @@ package projections
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -14,7 +15,7 @@ func (s *Snapshot) Accounts(by Sort, ascending bool, p Page) (statements []*doma
 	ids, next, err := s.ranked(accountAmounts, accountNumbers, by, ascending, p)
 	for i := 0; i < len(ids) && err == nil; i++ {
 		var statement *domain.Statement
-		statement, err = s.Statement(domain.Scope{AccountID: ids[i]}, AsOf{})
+		statement, err = s.now(domain.Scope{AccountID: ids[i]})
 		statements = append(statements, statement)
 	}
 	return statements, next, err
@@ -26,18 +27,18 @@ func (s *Snapshot) AccountPosts(account string, p Page) (posts []PostStatement, 
 	if s.err != nil {
 		return nil, "", s.err
 	}
-	list := string(pairTable.prefix)
+	list := scopedList(string(pairTable.prefix), domain.Scope{AccountID: account})
 	prefix := pairTable.appendKey(nil, pairKey{"", account})
 	from := prefix
 	if p.Cursor != "" {
 		d, err := decodeCursor(p.Cursor, list)
-		if err != nil || len(d.rest) < len(prefix) || string(d.rest[:len(prefix)-1]) != string(prefix[1:]) {
+		if err != nil || len(d.rest) == 0 {
 			return nil, "", ErrBadCursor
 		}
-		from = append(append([]byte{pairTable.prefix}, d.rest...), 0)
+		from = append(slices.Concat(prefix, d.rest), 0)
 	}
 	end := append(prefix[:len(prefix)-1:len(prefix)-1], 1)
-	return page(s.rows.Scan(from, end), list, p.Limit, func(row Row) (PostStatement, error) {
+	return page(s.rows.Scan(from, end), list, len(prefix), p.Limit, func(row Row) (PostStatement, error) {
 		return s.postStatement(domain.Scope{PostID: string(row.Key[len(prefix):]), AccountID: account})
 	})
 }

@@ -1,6 +1,8 @@
 package projections
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -16,6 +18,9 @@ type AsOf struct {
 	At time.Time
 }
 
+// isNow reports whether all events count.
+func (a AsOf) isNow() bool { return !a.Sized && a.At.IsZero() }
+
 // counts reports whether an event of an index, which occurred at an instant, counts.
 func (a AsOf) counts(index uint64, occurred instant) bool {
 	return (!a.Sized || index < a.Size) && (a.At.IsZero() || occurred.compare(instantOf(a.At)) <= 0)
@@ -27,8 +32,8 @@ type scoped struct {
 	key string
 	// pair is the whole row of an account under a post.
 	pair pairRow
-	// post is the post, of scopes that have one.
-	post postRow
+	// post is the post, of accounts under one, and of posts as of a size.
+	post dated
 }
 
 // scope reads the row of a scope, a zero one where nothing touched it. It wraps ErrUnknownPost for a post that nobody
@@ -42,7 +47,8 @@ func (s *Snapshot) scope(scope domain.Scope, asOf AsOf) (r scoped, err error) {
 	}
 	r.key = scopeKey(scope)
 	if scope.PostID != "" && (scope.AccountID != "" || asOf.Sized) {
-		found, err := postTable.read(s.rows, scope.PostID, &r.post)
+		r.post.id = scope.PostID
+		found, err := postTable.read(s.rows, scope.PostID, &r.post.postRow)
 		if err != nil {
 			return r, err
 		}
@@ -76,23 +82,29 @@ func (s *Snapshot) rankedRow(t *table[string, rankedRow], id string) (scopeRow, 
 // nobody published, by the size asked for, and ErrNotFolded for a size beyond Size. The caller may change what it gets.
 //
 // As of a size or of a time it reads a few rows, however much happened in the scope, and for an account under a post what
-// the post's own stream set; as of both it reads the scope's journal up to the size.
-func (s *Snapshot) Statement(scope domain.Scope, asOf AsOf) (*domain.Statement, error) {
+// the post's own stream set; as of both it reads the scope's journal up to the size, and ends with ctx's error where
+// ctx ends before.
+func (s *Snapshot) Statement(ctx context.Context, scope domain.Scope, asOf AsOf) (*domain.Statement, error) {
 	row, err := s.scope(scope, asOf)
 	if err != nil {
 		return nil, err
 	}
-	statement, err := s.statementAsOf(&row, asOf)
+	statement, err := s.statementAsOf(ctx, &row, asOf)
 	if err != nil {
 		return nil, fmt.Errorf("statement of %+v: %w", scope, err)
 	}
 	return s.complete(scope, &row, statement, asOf)
 }
 
+// now returns the statement of a scope as it is now.
+func (s *Snapshot) now(scope domain.Scope) (*domain.Statement, error) {
+	return s.Statement(context.Background(), scope, AsOf{})
+}
+
 // statementAsOf returns the scope's own statement.
-func (s *Snapshot) statementAsOf(row *scoped, asOf AsOf) (statementRow, error) {
+func (s *Snapshot) statementAsOf(ctx context.Context, row *scoped, asOf AsOf) (statementRow, error) {
 	switch {
-	case asOf.At.IsZero() && !asOf.Sized:
+	case asOf.isNow():
 		return row.statementRow, nil
 	case asOf.At.IsZero():
 		return s.at(&row.scopeRow, row.key, asOf.Size)
@@ -101,7 +113,7 @@ func (s *Snapshot) statementAsOf(row *scoped, asOf AsOf) (statementRow, error) {
 	at := instantOf(asOf.At)
 	var err error
 	if asOf.Sized {
-		err = s.fold(row, asOf, &all)
+		err = s.fold(ctx, row, asOf, &all)
 	} else if err = s.upTo(row.key, at, &all); err == nil {
 		err = row.recent.upTo(at, &all)
 	}
@@ -112,9 +124,9 @@ func (s *Snapshot) statementAsOf(row *scoped, asOf AsOf) (statementRow, error) {
 }
 
 // fold adds up the touches of a scope that count, one by one.
-func (s *Snapshot) fold(row *scoped, asOf AsOf, to *sum) error {
+func (s *Snapshot) fold(ctx context.Context, row *scoped, asOf AsOf, to *sum) error {
 	for t, err := range s.touches(&row.scopeRow, row.key, 0) {
-		if err != nil {
+		if err = cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
 		if asOf.Sized && t.index >= asOf.Size {
@@ -133,7 +145,7 @@ func (s *Snapshot) fold(row *scoped, asOf AsOf, to *sum) error {
 func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asOf AsOf) (*domain.Statement, error) {
 	var reading *domain.Reading
 	if scope.PostID != "" && scope.AccountID != "" {
-		post, err := s.post(scope.PostID, &row.post, asOf)
+		post, err := row.post.asOf(s.rows, asOf)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +158,7 @@ func (s *Snapshot) complete(scope domain.Scope, row *scoped, r statementRow, asO
 		}
 	}
 	statement := r.statement(scope)
-	if asOf != (AsOf{}) {
+	if !asOf.isNow() {
 		if err := s.setRecorded(statement); err != nil {
 			return nil, err
 		}

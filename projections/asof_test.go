@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,7 +95,7 @@ func TestAsOf(t *testing.T) {
 func checkAsOf(t *testing.T, s *projections.Snapshot, events naive, scope domain.Scope, a projections.AsOf) {
 	t.Helper()
 	want := events.statementAsOf(scope, a)
-	got, err := s.Statement(scope, a)
+	got, err := s.Statement(context.Background(), scope, a)
 	if want == nil {
 		if !errors.Is(err, projections.ErrUnknownPost) {
 			t.Errorf("%+v as of %+v: %v, %v where the post is unknown", scope, a, got, err)
@@ -117,7 +118,7 @@ func TestAsOfBeyondTheEnd(t *testing.T) {
 	s := folded(t, projections.NewMemoryStore(t), w.log).Snapshot()
 	defer s.Close()
 	beyond := projections.AsOf{Size: s.Size() + 1, Sized: true}
-	if _, err := s.Statement(domain.Scope{}, beyond); !errors.Is(err, projections.ErrNotFolded) {
+	if _, err := s.Statement(context.Background(), domain.Scope{}, beyond); !errors.Is(err, projections.ErrNotFolded) {
 		t.Errorf("a statement: %v", err)
 	}
 	if _, _, err := s.Post(postID(0), beyond); !errors.Is(err, projections.ErrNotFolded) {
@@ -263,5 +264,44 @@ func checkInterval(t *testing.T, s *projections.Snapshot, events naive, scope do
 	}
 	if got, want := before.Counts.Likes+uint64(in.Change.Counts.Likes), want.Counts.Likes; got != want {
 		t.Errorf("%+v in %s: likes change to %d, not %d", scope, in.Start, got, want)
+	}
+}
+
+// TestVersionsAreMissing: a post whose versions are not all there is damaged, whatever is asked of it as of then.
+func TestVersionsAreMissing(t *testing.T) {
+	w := smallWorld(t, logtest.MemoryOptions{})
+	store := projections.NewMemoryStore(t)
+	views := folded(t, store, w.log)
+	store.Lose("v" + postID(0))
+	s := views.Snapshot()
+	defer s.Close()
+	pair := domain.Scope{PostID: postID(0), AccountID: accountID(0)}
+	for _, a := range []projections.AsOf{{Size: s.Size(), Sized: true}, {At: w.now}} {
+		if got, err := s.Statement(t.Context(), pair, a); !errors.Is(err, projections.ErrDamaged) {
+			t.Errorf("a statement as of %+v: %+v, %v", a, got, err)
+		}
+		if got, _, err := s.Post(postID(0), a); !errors.Is(err, projections.ErrDamaged) {
+			t.Errorf("the post as of %+v: %+v, %v", a, got, err)
+		}
+	}
+	_, _, err := s.History(projections.HistoryQuery{Scope: pair, Page: projections.Page{Limit: 10}})
+	if !errors.Is(err, projections.ErrDamaged) {
+		t.Errorf("the history: %v", err)
+	}
+	if _, err := s.Statement(t.Context(), pair, projections.AsOf{}); err != nil {
+		t.Errorf("what is now needs no versions: %v", err)
+	}
+}
+
+// TestAsOfBothEndsWithItsReader: what may read a whole journal ends when nobody waits for it.
+func TestAsOfBothEndsWithItsReader(t *testing.T) {
+	w := smallWorld(t, logtest.MemoryOptions{})
+	s := folded(t, projections.NewMemoryStore(t), w.log).Snapshot()
+	defer s.Close()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	both := projections.AsOf{Size: s.Size(), Sized: true, At: w.now}
+	if got, err := s.Statement(gone, domain.Scope{}, both); !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

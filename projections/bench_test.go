@@ -99,7 +99,7 @@ func BenchmarkStatement(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		s := views.Snapshot()
-		if _, err := s.Statement(scopes[i%len(scopes)], projections.AsOf{}); err != nil {
+		if _, err := s.Statement(context.Background(), scopes[i%len(scopes)], projections.AsOf{}); err != nil {
 			b.Fatal(err)
 		}
 		s.Close()

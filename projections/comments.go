@@ -154,17 +154,18 @@ func (s *Snapshot) Comments(post string, p Page) (comments []Comment, next strin
 	if _, err := s.scope(domain.Scope{PostID: post}, AsOf{}); err != nil {
 		return nil, "", err
 	}
-	list := string(commentsPrefix)
-	key := appendCommentKey([]byte{commentsPrefix}, post, 0)
-	from, end := key, appendCommentKey([]byte{commentsPrefix}, post, 1<<64-1)
+	list := scopedList(string(commentsPrefix), domain.Scope{PostID: post})
+	from, end := appendCommentKey([]byte{commentsPrefix}, post, 0), appendCommentKey([]byte{commentsPrefix}, post, 1<<64-1)
+	prefix := len(from) - 8
 	if p.Cursor != "" {
 		d, err := decodeCursor(p.Cursor, list)
-		if err != nil || len(d.rest) != len(key)-1 || string(d.rest[:len(post)+1]) != post+"\x00" {
+		if err != nil || len(d.rest) != len(from)-prefix {
 			return nil, "", ErrBadCursor
 		}
-		from = append(append([]byte{commentsPrefix}, d.rest...), 0)
+		from = append(append(from[:prefix], d.rest...), 0)
 	}
-	return page(s.rows.Scan(from, end), list, p.Limit, func(row Row) (Comment, error) { return s.comment(string(row.Value)) })
+	take := func(row Row) (Comment, error) { return s.comment(string(row.Value)) }
+	return page(s.rows.Scan(from, end), list, prefix, p.Limit, take)
 }
 
 func (s *Snapshot) comment(id string) (Comment, error) {

@@ -43,8 +43,13 @@ type HistoryQuery struct {
 	Page
 }
 
-// historyList begins the cursors of histories.
-const historyList = "h"
+// list names the history in its cursors.
+func (q *HistoryQuery) list() string {
+	if q.Days {
+		return scopedList("h+", q.Scope)
+	}
+	return scopedList("h", q.Scope)
+}
 
 // History returns the intervals in which something occurred, oldest first, and the cursor of the next page, "" at the
 // end. It wraps ErrUnknownPost for a post that nobody published.
@@ -64,7 +69,7 @@ func (s *Snapshot) History(q HistoryQuery) (intervals []Interval, next string, e
 		w.to = instantOf(q.To)
 	}
 	if q.Cursor != "" {
-		d, err := decodeCursor(q.Cursor, historyList)
+		d, err := decodeCursor(q.Cursor, q.list())
 		if w.from = d.instant(); err != nil || d.done() != nil {
 			return nil, "", ErrBadCursor
 		}
@@ -73,7 +78,7 @@ func (s *Snapshot) History(q HistoryQuery) (intervals []Interval, next string, e
 		return nil, "", err
 	}
 	if len(w.found) > q.Limit {
-		next = encodeCursor(historyList, appendInstant(nil, w.found[q.Limit].start))
+		next = encodeCursor(q.list(), appendInstant(nil, w.found[q.Limit].start))
 		w.found = w.found[:q.Limit]
 	}
 	intervals, err = s.intervals(q.Scope, &row, &w)

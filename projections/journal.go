@@ -159,10 +159,11 @@ func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err err
 	if err != nil {
 		return nil, "", err
 	}
-	list := string(journalPrefix)
+	kind := string(journalPrefix)
 	if q.Newest {
-		list += "-"
+		kind += "-"
 	}
+	list := scopedList(kind, q.Scope)
 	// from is the index at which to go on: up from it, or down from the one before it.
 	from := uint64(0)
 	if q.Newest {

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -202,7 +203,7 @@ func TestBalances(t *testing.T) {
 		if !slices.Equal(got, accounts) {
 			t.Errorf("as of %d: %v, not %v", size, got, accounts)
 		}
-		platform, err := s.Statement(domain.Scope{}, projections.AsOf{Size: size, Sized: true})
+		platform, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{Size: size, Sized: true})
 		if err != nil || amountBy(t, platform, projections.ByBalance) != all {
 			t.Errorf("as of %d all balances are %s, the platform's %+v, %v", size, all, platform, err)
 		}

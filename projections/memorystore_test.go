@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -204,6 +205,14 @@ func (s *MemoryStore) Condemn(why string) error {
 		close(s.damaged)
 	}
 	return nil
+}
+
+// Lose loses the rows whose keys begin with a prefix.
+func (s *MemoryStore) Lose(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows = maps.Clone(s.rows)
+	maps.DeleteFunc(s.rows, func(key, _ string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 // Condemned returns why the store was condemned.

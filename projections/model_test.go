@@ -159,7 +159,7 @@ func addSums(t *testing.T, to *domain.Sums, s *domain.Statement) {
 func checkStatement(t *testing.T, s *projections.Snapshot, events naive, scope domain.Scope) *domain.Statement {
 	t.Helper()
 	want := events.statement(scope)
-	got, err := s.Statement(scope, projections.AsOf{})
+	got, err := s.Statement(context.Background(), scope, projections.AsOf{})
 	if want == nil {
 		if !errors.Is(err, projections.ErrUnknownPost) {
 			t.Errorf("%+v: %v, %v where the post is unknown", scope, got, err)

@@ -3,7 +3,6 @@ package projections
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -143,20 +142,30 @@ func (r *postRow) set(v *versionRow) {
 	}
 }
 
-// post returns the row of a post as of a size or time. It reads what the post's own stream set: few events, whatever
-// happened to the post.
-func (s *Snapshot) post(id string, row *postRow, asOf AsOf) (postRow, error) {
-	if !asOf.Sized && asOf.At.IsZero() {
-		return *row, nil
+// dated is a post's row with what the post's own stream set, from which it is known as of any size or time.
+type dated struct {
+	postRow
+	id string
+	// set are all versions once one was asked for: few, whatever happened to the post.
+	set []versionRow
+}
+
+// asOf returns the row as of a size or time.
+func (p *dated) asOf(rows Reader, asOf AsOf) (postRow, error) {
+	if asOf.isNow() {
+		return p.postRow, nil
 	}
-	then := postRow{author: row.author, index: row.index, published: row.published, recorded: row.recorded}
-	for i := range row.versions {
+	for n := uint64(len(p.set)); n < p.versions; n++ {
 		var v versionRow
-		if found, err := versionTable.read(s.rows, versionKey{id, i + 1}, &v); err != nil || !found {
-			return then, err
+		if err := versionTable.must(rows, versionKey{p.id, n + 1}, &v); err != nil {
+			return postRow{}, err
 		}
-		if asOf.counts(v.index, v.occurred) {
-			then.set(&v)
+		p.set = append(p.set, v)
+	}
+	then := postRow{author: p.author, index: p.index, published: p.published, recorded: p.recorded}
+	for i := range p.set {
+		if v := &p.set[i]; asOf.counts(v.index, v.occurred) {
+			then.set(v)
 		}
 	}
 	return then, nil
@@ -171,12 +180,13 @@ func (s *Snapshot) Post(id string, asOf AsOf) (Post, bool, error) {
 	case asOf.Sized && asOf.Size > s.Size():
 		return Post{}, false, fmt.Errorf("size %d: %w", asOf.Size, ErrNotFolded)
 	}
-	var row postRow
-	found, err := postTable.read(s.rows, id, &row)
-	if err != nil || !found || asOf.Sized && row.index >= asOf.Size {
+	post := dated{id: id}
+	found, err := postTable.read(s.rows, id, &post.postRow)
+	if err != nil || !found || asOf.Sized && post.index >= asOf.Size {
 		return Post{}, false, err
 	}
-	if row, err = s.post(id, &row, asOf); err != nil {
+	row, err := post.asOf(s.rows, asOf)
+	if err != nil {
 		return Post{}, false, err
 	}
 	if !asOf.counts(row.index, row.published) {
@@ -201,7 +211,7 @@ func (s *Snapshot) postStatement(scope domain.Scope) (p PostStatement, err error
 		err = fmt.Errorf("%s: %w", scope.PostID, ErrUnknownPost)
 	}
 	if err == nil {
-		p.Statement, err = s.Statement(scope, AsOf{})
+		p.Statement, err = s.now(scope)
 	}
 	return p, err
 }
@@ -247,26 +257,5 @@ func (s *Snapshot) publications(ascending bool, p Page) (ids []string, next stri
 	if ascending {
 		scan = s.rows.Scan
 	}
-	return page(scan(from, to), list, p.Limit, func(row Row) (string, error) { return string(row.Value), nil })
-}
-
-// page takes a page of rows, whose keys without their prefix are the places in the list.
-func page[T any](
-	rows iter.Seq2[Row, error], list string, limit int, take func(Row) (T, error),
-) (taken []T, next string, err error) {
-	var last []byte
-	for row, err := range rows {
-		if err != nil {
-			return nil, "", err
-		}
-		if len(taken) == limit {
-			return taken, encodeCursor(list, last), nil
-		}
-		t, err := take(row)
-		if err != nil {
-			return nil, "", err
-		}
-		taken, last = append(taken, t), append(last[:0], row.Key[1:]...)
-	}
-	return taken, "", nil
+	return page(scan(from, to), list, 1, p.Limit, func(row Row) (string, error) { return string(row.Value), nil })
 }

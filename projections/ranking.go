@@ -1,9 +1,7 @@
 package projections
 
 import (
-	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -151,31 +149,6 @@ const (
 	// ByBalance is for accounts.
 	ByBalance
 )
-
-// ErrBadCursor: the cursor is none that was given for such a list.
-var ErrBadCursor = errors.New("not a cursor of this list")
-
-// Page is a part of a list: the first Limit elements behind the cursor that the page before gave. "" begins.
-type Page struct {
-	Cursor string
-	Limit  int
-}
-
-// cursorEncoding makes cursors texts that stand in a URL.
-var cursorEncoding = base64.RawURLEncoding
-
-// decodeCursor returns a decoder of a cursor that was made by encodeCursor for a list.
-func decodeCursor(cursor, list string) (decoder, error) {
-	text, err := cursorEncoding.DecodeString(cursor)
-	if err != nil || len(text) < len(list) || string(text[:len(list)]) != list {
-		return decoder{}, ErrBadCursor
-	}
-	return decoder{rest: text[len(list):]}, nil
-}
-
-func encodeCursor(list string, place []byte) string {
-	return cursorEncoding.EncodeToString(append([]byte(list), place...))
-}
 
 // rank is a place in an order: what is greater comes first, of equals what has the smaller number.
 type rank struct {

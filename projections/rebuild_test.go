@@ -108,7 +108,7 @@ func TestOlderFormatServesUntilRebuilt(t *testing.T) {
 		t.Errorf("sizes %d and %d", held.Size(), after.Size())
 	}
 	after.Close()
-	if got, err := held.Statement(domain.Scope{}, projections.AsOf{}); err != nil || got.Size != before {
+	if got, err := held.Statement(context.Background(), domain.Scope{}, projections.AsOf{}); err != nil || got.Size != before {
 		t.Errorf("a snapshot of the old views: %+v, %v", got, err)
 	}
 	if n := g.Dropped(); n != 0 {
@@ -464,7 +464,7 @@ func TestRebuildThatCannotBe(t *testing.T) {
 		}
 		s := views.Snapshot()
 		defer s.Close()
-		if got, err := s.Statement(domain.Scope{}, projections.AsOf{}); err != nil || got.Size != uint64(w.log.Len()) {
+		if got, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{}); err != nil || got.Size != uint64(w.log.Len()) {
 			t.Errorf("reads go on: %+v, %v", got, err)
 		}
 	})

@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -157,7 +158,7 @@ func checkUnfoldable(t *testing.T, w *world, e *domain.Event, line []byte, want 
 	}
 	s := views.Snapshot()
 	defer s.Close()
-	if got, err := s.Statement(domain.Scope{PostID: postID(0)}, projections.AsOf{}); err != nil || got.Counts.Likes != 1 {
+	if got, err := s.Statement(context.Background(), domain.Scope{PostID: postID(0)}, projections.AsOf{}); err != nil || got.Counts.Likes != 1 {
 		t.Errorf("reads go on: %+v, %v", got, err)
 	}
 	if err := views.Run(t.Context()); !errors.As(err, &fold) || fold.Index != index {

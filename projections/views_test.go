@@ -263,7 +263,7 @@ func TestEmptyLogIsCaughtUp(t *testing.T) {
 		}
 		s := views.Snapshot()
 		defer s.Close()
-		got, err := s.Statement(domain.Scope{}, projections.AsOf{})
+		got, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{})
 		if err != nil || got.Size != 0 || !got.RecordedThrough.IsZero() {
 			t.Errorf("the platform's statement is %+v, %v", got, err)
 		}
@@ -295,7 +295,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("paused: %+v", status)
 	}
 	s := views.Snapshot()
-	if got, err := s.Statement(domain.Scope{}, projections.AsOf{}); err != nil || got.Size != size {
+	if got, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{}); err != nil || got.Size != size {
 		t.Errorf("reads while paused: %+v, %v", got, err)
 	}
 	s.Close()
@@ -469,7 +469,7 @@ func TestReading(t *testing.T) {
 		t.Helper()
 		s := folded(t, projections.NewMemoryStore(t), w.log).Snapshot()
 		defer s.Close()
-		got, err := s.Statement(scope, projections.AsOf{})
+		got, err := s.Statement(context.Background(), scope, projections.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -508,7 +508,7 @@ func TestSnapshotsAreConsistent(t *testing.T) {
 }
 
 func checkConsistent(t *testing.T, s *projections.Snapshot) {
-	platform, err := s.Statement(domain.Scope{}, projections.AsOf{})
+	platform, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{})
 	if err != nil || platform.Size != s.Size() {
 		t.Errorf("the platform's size is %d, %v, the snapshot's %d", platform.Size, err, s.Size())
 	}
@@ -519,7 +519,7 @@ func checkConsistent(t *testing.T, s *projections.Snapshot) {
 	}
 	var posts domain.Sums
 	for i := range 5 {
-		post, err := s.Statement(domain.Scope{PostID: postID(i)}, projections.AsOf{})
+		post, err := s.Statement(context.Background(), domain.Scope{PostID: postID(i)}, projections.AsOf{})
 		if err == nil {
 			addSums(t, &posts, post)
 		} else if !errors.Is(err, projections.ErrUnknownPost) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,8 +15,8 @@ import (
 const balanceChunk = 64 << 10
 
 // accountOrders are what a list of accounts may be sorted by.
-var accountOrders = map[string]projections.Sort{
-	"balance": projections.ByBalance, "total": projections.ByTotal, "profit": projections.ByProfit,
+var accountOrders = []order{
+	{"balance", projections.ByBalance}, {"total", projections.ByTotal}, {"profit", projections.ByProfit},
 }
 
 // getAccounts serves GET /v1/accounts: as JSON pages of accounts in an order, as they are now; as NDJSON every balance
@@ -46,20 +47,12 @@ func (a *API) getAccounts(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) readAccounts(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	w.(*response).expensive = true
-	by, err := queryChoice(values, paramSort.name, "balance", "total", "profit")
-	if err != nil {
-		return err
-	}
-	order, err := queryChoice(values, paramOrder.name, descending, ascending)
-	if err != nil {
-		return err
-	}
-	page, err := queryPage(values)
+	by, fromLeast, page, err := querySorted(values, accountOrders)
 	if err != nil {
 		return err
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		statements, next, err := s.Accounts(accountOrders[by], order == ascending, page)
+		statements, next, err := s.Accounts(by, fromLeast, page)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +90,7 @@ func (a *API) readBalances(w http.ResponseWriter, r *http.Request, values url.Va
 	}
 	defer stream.close()
 	list := &balanceList{to: stream, size: asOf.Size}
-	return list.write(s, asOf)
+	return list.write(r.Context(), s, asOf)
 }
 
 // balanceList is a listing of balances on its way to a client.
@@ -111,7 +104,7 @@ type balanceList struct {
 	sum      domain.Twei
 }
 
-func (l *balanceList) write(s *projections.Snapshot, asOf projections.AsOf) error {
+func (l *balanceList) write(ctx context.Context, s *projections.Snapshot, asOf projections.AsOf) error {
 	for statement, err := range s.Balances(asOf) {
 		if err == nil {
 			err = l.add(statement)
@@ -126,7 +119,7 @@ func (l *balanceList) write(s *projections.Snapshot, asOf projections.AsOf) erro
 			return err
 		}
 	}
-	if err := l.end(s, asOf); err != nil {
+	if err := l.end(ctx, s, asOf); err != nil {
 		return err
 	}
 	return l.flush()
@@ -156,8 +149,8 @@ func (l *balanceList) add(s *domain.Statement) error {
 }
 
 // end adds the last line, unless what was listed is not what the platform has at that size.
-func (l *balanceList) end(s *projections.Snapshot, asOf projections.AsOf) error {
-	platform, err := s.Statement(domain.Scope{}, asOf)
+func (l *balanceList) end(ctx context.Context, s *projections.Snapshot, asOf projections.AsOf) error {
+	platform, err := s.Statement(ctx, domain.Scope{}, asOf)
 	if err != nil {
 		return err
 	}

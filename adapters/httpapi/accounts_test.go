@@ -277,7 +277,7 @@ func TestBalancesThatDoNotAddUp(t *testing.T) {
 	defer s.Close()
 	asOf := projections.AsOf{Size: s.Size(), Sized: true}
 	list := &balanceList{size: s.Size(), accounts: 1, sum: domain.Wei(1)}
-	if err := list.end(s, asOf); !errors.Is(err, domain.ErrCorrupt) || slices.Contains(list.lines, '\n') {
+	if err := list.end(t.Context(), s, asOf); !errors.Is(err, domain.ErrCorrupt) || slices.Contains(list.lines, '\n') {
 		t.Errorf("%v: %s", err, list.lines)
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -12,6 +13,9 @@ var (
 	paramAt   = param{name: "at"}
 	paramSize = param{name: "size"}
 )
+
+// asOfParams are the parameters of every route that gives one scope's statement.
+var asOfParams = []param{paramMinPosition, paramAt, paramSize}
 
 // queryAsOf returns which events the query's at and size count.
 func queryAsOf(values url.Values) (asOf projections.AsOf, err error) {
@@ -51,8 +55,10 @@ func withinSize(s *projections.Snapshot, asOf projections.AsOf) error {
 	return nil
 }
 
-func appendStatement(s *projections.Snapshot, dst []byte, scope domain.Scope, asOf projections.AsOf) ([]byte, error) {
-	statement, err := s.Statement(scope, asOf)
+func appendStatement(
+	ctx context.Context, s *projections.Snapshot, dst []byte, scope domain.Scope, asOf projections.AsOf,
+) ([]byte, error) {
+	statement, err := s.Statement(ctx, scope, asOf)
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,7 @@ import (
 
 // getComments serves GET /v1/posts/{post}/comments: pages of a post's comments, oldest first, with what each moved.
 func (a *API) getComments(w http.ResponseWriter, r *http.Request) error {
-	post, err := pathID(r, "post")
-	if err != nil {
-		return err
-	}
-	values, err := query(r, paramMinPosition, paramLimit, paramCursor)
-	if err != nil {
-		return err
-	}
-	page, err := queryPage(values)
+	post, values, page, err := pathPage(r, "post")
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tweiledger/tweiledger/projections"
@@ -49,6 +50,44 @@ func queryPage(values url.Values) (projections.Page, error) {
 
 func badCursor() *problem {
 	return problemf(codeBadRequest, paramCursor.name, "is not a cursor that a page of this list gave")
+}
+
+// pathPage returns the identifier in the path that a list is of, the query, and which page it asks for.
+func pathPage(r *http.Request, name string) (id string, values url.Values, page projections.Page, err error) {
+	if id, err = pathID(r, name); err != nil {
+		return id, values, page, err
+	}
+	if values, err = query(r, paramMinPosition, paramLimit, paramCursor); err == nil {
+		page, err = queryPage(values)
+	}
+	return id, values, page, err
+}
+
+// order is what a list may be sorted by, and its name.
+type order struct {
+	name string
+	by   projections.Sort
+}
+
+// querySorted returns by which of some orders, the first where the query says none, from which end, and which page of a
+// list the query asks for.
+func querySorted(
+	values url.Values, orders []order,
+) (by projections.Sort, fromLeast bool, page projections.Page, err error) {
+	names := make([]string, len(orders))
+	for i := range orders {
+		names[i] = orders[i].name
+	}
+	name, err := queryChoice(values, paramSort.name, names...)
+	if err != nil {
+		return by, fromLeast, page, err
+	}
+	from, err := queryChoice(values, paramOrder.name, descending, ascending)
+	if err != nil {
+		return by, fromLeast, page, err
+	}
+	page, err = queryPage(values)
+	return orders[slices.Index(names, name)].by, from == ascending, page, err
 }
 
 // queryPeriod returns the times of occurrence that the query asks for, the first inclusive and the second exclusive;

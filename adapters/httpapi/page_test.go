@@ -93,13 +93,26 @@ func TestBadLists(t *testing.T) {
 func TestCursorsOfOtherLists(t *testing.T) {
 	l := openLively(t, 5, 200)
 	cursor := func(path string) string { return url.QueryEscape(l.get(path).want(t, 200).members(t)["next"].(string)) }
-	for path, other := range map[string]string{
-		"/v1/posts?sort=published&": "/v1/posts?sort=total&limit=1", "/v1/posts?sort=total&order=asc&": "/v1/posts?sort=total&limit=1",
-		"/v1/posts/p1/entries?": "/v1/posts/p1/entries?order=desc&limit=1", "/v1/accounts?": "/v1/posts?limit=1",
-		"/v1/posts/p1/comments?": "/v1/posts/p2/comments?limit=1", "/v1/accounts/ann/posts?": "/v1/accounts/bob/posts?limit=1",
-		"/v1/history?": "/v1/posts/p1/entries?limit=1",
+	for _, test := range []struct{ path, other string }{
+		{"/v1/posts?sort=published&", "/v1/posts?sort=total&limit=1"},
+		{"/v1/posts?sort=total&order=asc&", "/v1/posts?sort=total&limit=1"},
+		{"/v1/accounts?", "/v1/posts?limit=1"},
+		{"/v1/posts/p1/comments?", "/v1/posts/p2/comments?limit=1"},
+		{"/v1/accounts/ann/posts?", "/v1/accounts/bob/posts?limit=1"},
+		{"/v1/posts/p1/entries?", "/v1/posts/p1/entries?order=desc&limit=1"},
+		{"/v1/posts/p1/entries?", "/v1/posts/p2/entries?limit=1"},
+		{"/v1/posts/p1/entries?order=desc&", "/v1/posts/p2/entries?order=desc&limit=1"},
+		{"/v1/posts/p1/entries?account=bob&", "/v1/posts/p1/entries?limit=1"},
+		{"/v1/accounts/bob/entries?", "/v1/accounts/ann/entries?limit=1"},
+		{"/v1/history?", "/v1/posts/p1/entries?limit=1"},
+		{"/v1/history?", "/v1/history?interval=hour&limit=1"},
+		{"/v1/history?interval=hour&", "/v1/history?limit=1"},
+		{"/v1/history?", "/v1/posts/p1/history?limit=1"},
+		{"/v1/posts/p1/history?", "/v1/posts/p2/history?limit=1"},
+		{"/v1/posts/p1/history?account=bob&", "/v1/posts/p1/history?limit=1"},
+		{"/v1/accounts/bob/history?interval=hour&", "/v1/accounts/ann/history?interval=hour&limit=1"},
 	} {
-		l.get(path+"cursor="+cursor(other)).want(t, 400, `"field":"cursor"`)
+		l.get(test.path+"cursor="+cursor(test.other)).want(t, 400, `"field":"cursor"`)
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // postOrders are what a list of posts may be sorted by.
-var postOrders = map[string]projections.Sort{
-	"total": projections.ByTotal, "profit": projections.ByProfit, "loss": projections.ByLoss,
-	"published": projections.ByPublication,
+var postOrders = []order{
+	{"total", projections.ByTotal}, {"profit", projections.ByProfit}, {"loss", projections.ByLoss},
+	{"published", projections.ByPublication},
 }
 
 // getPost serves GET /v1/posts/{post}: the post and its statement, which holds its counts.
@@ -21,7 +21,7 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition, paramAt, paramSize)
+	values, err := query(r, asOfParams...)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 			return nil, fmt.Errorf("%w %s", projections.ErrUnknownPost, id)
 		}
 		dst = appendPost(append(dst, `{"post":`...), &post)
-		dst, err = appendStatement(s, append(dst, `,"statement":`...), domain.Scope{PostID: id}, asOf)
+		dst, err = appendStatement(r.Context(), s, append(dst, `,"statement":`...), domain.Scope{PostID: id}, asOf)
 		return append(dst, '}'), err
 	})
 }
@@ -45,20 +45,12 @@ func (a *API) getPosts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by, err := queryChoice(values, paramSort.name, "total", "profit", "loss", "published")
-	if err != nil {
-		return err
-	}
-	order, err := queryChoice(values, paramOrder.name, descending, ascending)
-	if err != nil {
-		return err
-	}
-	page, err := queryPage(values)
+	by, fromLeast, page, err := querySorted(values, postOrders)
 	if err != nil {
 		return err
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
-		posts, next, err := s.Posts(postOrders[by], order == ascending, page)
+		posts, next, err := s.Posts(by, fromLeast, page)
 		if err != nil {
 			return nil, err
 		}
@@ -70,15 +62,7 @@ func (a *API) getPosts(w http.ResponseWriter, r *http.Request) error {
 // getAccountPosts serves GET /v1/accounts/{account}/posts: pages of the posts that touched an account, by their ids,
 // with its own statements.
 func (a *API) getAccountPosts(w http.ResponseWriter, r *http.Request) error {
-	account, err := pathID(r, "account")
-	if err != nil {
-		return err
-	}
-	values, err := query(r, paramMinPosition, paramLimit, paramCursor)
-	if err != nil {
-		return err
-	}
-	page, err := queryPage(values)
+	account, values, page, err := pathPage(r, "account")
 	if err != nil {
 		return err
 	}

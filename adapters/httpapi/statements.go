@@ -13,37 +13,25 @@ const maxStatements = 100
 
 // getPostStatement serves GET /v1/posts/{post}/pnl: the statement of a post, or of an account under it.
 func (a *API) getPostStatement(w http.ResponseWriter, r *http.Request) error {
-	post, err := pathID(r, "post")
+	values, scope, err := postScope(r, asOfParams)
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition, paramAccount, paramAt, paramSize)
-	if err != nil {
-		return err
-	}
-	account, err := queryID(values, paramAccount.name)
-	if err != nil {
-		return err
-	}
-	return a.readStatement(w, r, values, domain.Scope{PostID: post, AccountID: account})
+	return a.readStatement(w, r, values, scope)
 }
 
 // getAccountStatement serves GET /v1/accounts/{account}/pnl.
 func (a *API) getAccountStatement(w http.ResponseWriter, r *http.Request) error {
-	account, err := pathID(r, "account")
+	values, scope, err := accountScope(r, asOfParams)
 	if err != nil {
 		return err
 	}
-	values, err := query(r, paramMinPosition, paramAt, paramSize)
-	if err != nil {
-		return err
-	}
-	return a.readStatement(w, r, values, domain.Scope{AccountID: account})
+	return a.readStatement(w, r, values, scope)
 }
 
 // getPlatformStatement serves GET /v1/pnl.
 func (a *API) getPlatformStatement(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, paramMinPosition, paramAt, paramSize)
+	values, err := query(r, asOfParams...)
 	if err != nil {
 		return err
 	}
@@ -53,7 +41,7 @@ func (a *API) getPlatformStatement(w http.ResponseWriter, r *http.Request) error
 // readStatement answers with a scope's statement, as of what the query says.
 func (a *API) readStatement(w http.ResponseWriter, r *http.Request, values url.Values, scope domain.Scope) error {
 	return a.readAsOf(w, r, values, func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error) {
-		return appendStatement(s, dst, scope, asOf)
+		return appendStatement(r.Context(), s, dst, scope, asOf)
 	})
 }
 
@@ -79,7 +67,7 @@ func (a *API) getStatements(w http.ResponseWriter, r *http.Request) error {
 	}
 	return a.read(w, r, values, func(s *projections.Snapshot, dst []byte) ([]byte, error) {
 		dst, err := appendList(append(dst, `{"statements":`...), posts, func(dst []byte, post *string) ([]byte, error) {
-			return appendStatement(s, dst, domain.Scope{PostID: *post}, projections.AsOf{})
+			return appendStatement(r.Context(), s, dst, domain.Scope{PostID: *post}, projections.AsOf{})
 		})
 		return append(dst, '}'), err
 	})

@@ -251,7 +251,7 @@ func TestRebuildMendsDamage(t *testing.T) {
 		for i := range 20 {
 			for j := range 300 {
 				scope := domain.Scope{PostID: fmt.Sprint("p", i), AccountID: fmt.Sprint("u", j)}
-				if _, err := s.Statement(scope, projections.AsOf{}); err != nil {
+				if _, err := s.Statement(context.Background(), scope, projections.AsOf{}); err != nil {
 					errs++
 				}
 			}

@@ -217,7 +217,7 @@ func (r *benchRun) measureAsOf(ctx context.Context, key string, draw drawAsOf) (
 func timeStatement(views *projections.Views, post string, asOf projections.AsOf, took *time.Duration) error {
 	start := time.Now()
 	snapshot := views.Snapshot()
-	_, err := snapshot.Statement(domain.Scope{PostID: post}, asOf)
+	_, err := snapshot.Statement(context.Background(), domain.Scope{PostID: post}, asOf)
 	err = errors.Join(err, snapshot.Close())
 	*took += time.Since(start)
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"github.com/go-json-experiment/json"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -107,7 +108,7 @@ func (c *campaign) checkStatements() {
 	views := s.views.Snapshot()
 	defer views.Close()
 	for scope := range scopes {
-		statement, err := views.Statement(scope, projections.AsOf{})
+		statement, err := views.Statement(context.Background(), scope, projections.AsOf{})
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -48,10 +48,10 @@ func (p *place) statementReader(ctx context.Context, c console) (statementReader
 // folderStatements reads the views of a folder.
 type folderStatements struct{ service *service }
 
-func (f folderStatements) statement(_ context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error) {
+func (f folderStatements) statement(ctx context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error) {
 	snapshot := f.service.views.Snapshot()
 	defer snapshot.Close()
-	s, err := snapshot.Statement(scope, asOf)
+	s, err := snapshot.Statement(ctx, scope, asOf)
 	switch {
 	case errors.Is(err, projections.ErrUnknownPost):
 		return nil, fmt.Errorf("no post %s was published", scope.PostID)
