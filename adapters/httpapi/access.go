@@ -142,13 +142,19 @@ func (a *API) admit(res *response, r *http.Request) error {
 	if res.route.access.admits(res.caller, set.public, r) {
 		return nil
 	}
-	p := problemf(codeUnauthorized, "", "a bearer token is needed with %s", missing[res.route.access])
+	return res.route.access.refusal(res.caller, len(given) > 0)
+}
+
+// refusal is the problem of a request that is not admitted: t is who asks, nil for nobody that is known, and given says
+// that there was a token, known or not.
+func (a access) refusal(t *token, given bool) *problem {
+	p := problemf(codeUnauthorized, "", "a bearer token is needed with %s", missing[a])
 	p.challenge = "Bearer"
 	switch {
-	case res.caller != nil:
+	case t != nil:
 		p.code, p.challenge = codeForbidden, `Bearer error="insufficient_scope"`
-		p.detail = "the token needs " + missing[res.route.access]
-	case len(given) > 0:
+		p.detail = "the token needs " + missing[a]
+	case given:
 		p.challenge = `Bearer error="invalid_token"`
 		p.detail = "Authorization holds no token of this service: " + p.detail
 	}

@@ -175,9 +175,9 @@ func (l *balanceList) end(ctx context.Context, s *projections.Snapshot, asOf pro
 
 // flush writes the lines.
 func (l *balanceList) flush() error {
-	if l.to.ending.Err() != nil {
-		// What has begun is cut off: it is not the whole list.
-		return errDraining
+	// What has begun is cut off: it is not the whole list.
+	if err := l.to.why(); err != nil {
+		return err
 	}
 	err := l.to.write(l.lines)
 	l.lines = l.lines[:0]

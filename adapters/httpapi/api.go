@@ -74,9 +74,9 @@ type API struct {
 	busyPatience time.Duration
 	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
 	patience, operatorPatience time.Duration
-	// draining ends when Drain is called.
+	// draining ends when Drain is called, with errDraining as the cause.
 	draining context.Context
-	drain    context.CancelFunc
+	drain    context.CancelCauseFunc
 	// running is held for reading by each request, and by Serve for good once it has ended.
 	running sync.RWMutex
 	// inFlight is how many requests are being served.
@@ -145,7 +145,7 @@ func New(cfg Config) *API {
 		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, places: make(chan struct{}, maxExpensive),
 		maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
 	}
-	a.draining, a.drain = context.WithCancel(context.Background())
+	a.draining, a.drain = context.WithCancelCause(context.Background())
 	// An identifier may be percent-encoded; a slash in one must not become the path's own. Nothing is redirected.
 	a.router.UseEncodedPath().SkipClean(true)
 	a.router.Use(a.guarding)

@@ -39,8 +39,13 @@ func (a *API) postBackup(w http.ResponseWriter, r *http.Request) (err error) {
 	if a.Backup == nil {
 		return problemf(codeNotFound, "", "the log is not the embedded one: its own store backs it up")
 	}
-	if a.draining.Err() != nil {
-		return errDraining
+	s, err := a.openStream(w, r, drainTimeout)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.why(); err != nil {
+		return err
 	}
 	backup, err := a.Backup()
 	if err != nil {
@@ -56,20 +61,16 @@ func (a *API) postBackup(w http.ResponseWriter, r *http.Request) (err error) {
 	h["Content-Type"] = typeTar
 	h["Cache-Control"] = noStore
 	h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
-	return a.sendBackup(w, r, backup)
+	return a.sendBackup(s, r, backup)
 }
 
 // sendBackup sends a backup to its end. It is cut off where the client takes nothing for backupPatience, where the log
-// needs the space, and when the service ends.
-func (a *API) sendBackup(w http.ResponseWriter, r *http.Request, backup Backup) error {
-	to := &backupWriter{to: w, rc: http.NewResponseController(w)}
-	to.ctx, to.cancel = context.WithCancel(r.Context())
-	defer to.cancel()
-	defer context.AfterFunc(a.draining, to.stop)()
-	_, err := backup.WriteTo(to)
+// needs the space, and when the stream ends.
+func (a *API) sendBackup(s *stream, r *http.Request, backup Backup) error {
+	_, err := backup.WriteTo(&backupWriter{s, r.Context()})
 	switch {
-	case a.draining.Err() != nil && err != nil:
-		return errDraining
+	case err != nil && s.why() != nil:
+		return s.why()
 	case errors.Is(err, domain.ErrUnavailable):
 		a.Logger.WarnContext(r.Context(), "backup cut off", "error", err)
 		return problemf(codeFailed, "", "the backup was ended: %v", err)
@@ -79,27 +80,23 @@ func (a *API) sendBackup(w http.ResponseWriter, r *http.Request, backup Backup) 
 
 // backupWriter gives each write backupPatience.
 type backupWriter struct {
-	to     io.Writer
-	rc     *http.ResponseController
-	ctx    context.Context
-	cancel context.CancelFunc
+	*stream
+	asked context.Context
 }
 
 func (p *backupWriter) Write(b []byte) (int, error) {
 	// A writer without deadlines is a test's.
 	_ = p.rc.SetWriteDeadline(time.Now().Add(backupPatience))
-	if err := p.ctx.Err(); err != nil {
+	// Looked at behind that, so that the end of the stream, which sets a shorter one, is not overlooked.
+	if err := p.why(); err != nil {
+		return 0, err
+	}
+	if err := p.asked.Err(); err != nil {
 		return 0, fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	n, err := p.to.Write(b)
+	n, err := p.w.Write(b)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	return n, err
-}
-
-// stop ends the write under way, and every later one.
-func (p *backupWriter) stop() {
-	p.cancel()
-	_ = p.rc.SetWriteDeadline(time.Now().Add(drainTimeout))
 }

@@ -39,6 +39,29 @@ func TestTooManyStreams(t *testing.T) {
 	second.ended()
 }
 
+// TestBackupIsAStream: a backup is one of the streams that a token may have open.
+func TestBackupIsAStream(t *testing.T) {
+	b := endlessBackup{make(chan struct{}), make(chan struct{})}
+	g := openGuarded(t, false, func(c *Config) { c.Backup = func() (Backup, error) { return b, nil } })
+	g.api.maxStreams = 1
+	r, err := http.NewRequest("POST", g.server.URL+"/v1/backups", strings.NewReader(backupBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", mediaJSON)
+	g.as("all")(r)
+	res, err := g.server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	<-b.begun
+	g.get("/v1/log", g.as("all")).want(t, 503, `"code":"too_busy"`)
+	g.get("/v1/log", g.as("read")).want(t, 200)
+	g.take(t, "all")
+	<-b.closed
+}
+
 // TestWaitingTakesNoPlace: expensive requests that wait for the views, however many, keep no others out.
 func TestWaitingTakesNoPlace(t *testing.T) {
 	w := openWorld(t)

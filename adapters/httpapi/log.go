@@ -77,7 +77,7 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 		return nil
 	}
 	// An answer that has begun is cut off: it is not the whole log.
-	return errDraining
+	return s.why()
 }
 
 func writeLines(s *stream, batches iter.Seq2[[]domain.LogEvent, error], skip uint64) error {

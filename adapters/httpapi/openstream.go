@@ -12,7 +12,7 @@ import (
 type stream struct {
 	w  http.ResponseWriter
 	rc *http.ResponseController
-	// ending ends when the API drains, or when who asked may no more.
+	// ending ends when the API drains, or when who asked may no more; its cause is the problem that either is.
 	ending context.Context
 	// lastWrite is how long a write may take from then on.
 	lastWrite time.Duration
@@ -29,29 +29,48 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request, lastWrite time.
 		return nil, problemf(codeTooBusy, "", "%d streams are open with this token already", a.maxStreams)
 	}
 	s := &stream{w: w, rc: http.NewResponseController(w), lastWrite: lastWrite}
-	ending, end := context.WithCancel(a.draining)
+	ending, end := context.WithCancelCause(a.draining)
 	var watching sync.WaitGroup
 	if res.caller != nil {
 		watching.Go(func() { a.endWhenRevoked(ending, end, res, r) })
 	}
-	stop := context.AfterFunc(ending, func() {
+	stop := whenEnded(ending, func() {
 		// Who does not read holds up a write, not the end.
 		_ = s.rc.SetWriteDeadline(time.Now().Add(lastWrite))
 	})
 	s.ending = ending
-	s.release = []func(){release, func() { stop() }, end, watching.Wait}
+	s.release = []func(){release, stop, func() { end(nil) }, watching.Wait}
 	// Its reader sets the pace, as long as it reads at all: see write.
 	_ = s.rc.SetWriteDeadline(time.Time{})
 	return s, nil
 }
 
-// endWhenRevoked calls end when a caller may no more ask what it asked. It returns when ctx ends.
-func (a *API) endWhenRevoked(ctx context.Context, end func(), res *response, r *http.Request) {
+// whenEnded calls f, on a goroutine of its own, when ctx ends, unless stop is called before. Once stop has returned f does
+// not run: the writer of an answer must not be touched when its handler has returned. Call stop once.
+func whenEnded(ctx context.Context, f func()) (stop func()) {
+	ran := make(chan struct{})
+	prevent := context.AfterFunc(ctx, func() {
+		defer close(ran)
+		f()
+	})
+	return func() {
+		if !prevent() {
+			<-ran
+		}
+	}
+}
+
+// endWhenRevoked calls end, with the reason, when a caller may no more ask what it asked. It returns when ctx ends.
+func (a *API) endWhenRevoked(ctx context.Context, end context.CancelCauseFunc, res *response, r *http.Request) {
 	for {
 		now := a.Tokens.file.current.Load()
 		t := now.value.withHash(res.caller.hash)
-		if t == nil || t.name != res.caller.name || !res.route.access.admits(t, now.value.public, r) {
-			end()
+		if t == nil || t.name != res.caller.name {
+			end(res.route.access.refusal(nil, true))
+			return
+		}
+		if !res.route.access.admits(t, now.value.public, r) {
+			end(res.route.access.refusal(t, true))
 			return
 		}
 		select {
@@ -61,6 +80,9 @@ func (a *API) endWhenRevoked(ctx context.Context, end func(), res *response, r *
 		}
 	}
 }
+
+// why returns the problem that the stream ends for, nil where it goes on.
+func (s *stream) why() error { return context.Cause(s.ending) }
 
 // write writes lines and sees that they are on their way. A reader that takes nothing for answerTimeout counts as gone.
 func (s *stream) write(lines []byte) error {

@@ -29,15 +29,16 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer s.close()
+	if err := s.why(); err != nil {
+		return err
+	}
 	// A stream has no end that it must come to.
 	_ = rc.SetReadDeadline(time.Time{})
 	stopReading := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
-	defer context.AfterFunc(s.ending, stopReading)()
-	if s.ending.Err() != nil {
-		return errDraining
-	}
-	// Only now: what is refused must be read to its end first, where that is known, or the client does not see why. HTTP/2 is
-	// always full duplex and may not know the question.
+	defer whenEnded(s.ending, stopReading)()
+	// Only now: what is refused must be read to its end first, where that is known, or the client does not see why. And the
+	// connection must not be used again, for what the server itself reads of a body after the handler would be read twice.
+	// HTTP/2 is always full duplex and may not know the question.
 	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
 		return err
 	}

@@ -271,6 +271,36 @@ func TestDrainAnswersWhatWasTaken(t *testing.T) {
 	w.get("/readyz?for=write").want(t, 503, "shutting down")
 }
 
+// TestRefusedStreamKeepsItsConnection: a stream that is refused is read to its end where that is known, and the
+// connection goes on.
+func TestRefusedStreamKeepsItsConnection(t *testing.T) {
+	w := openWorld(t)
+	w.api.Drain()
+	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	for range 50 {
+		for request, status := range map[string]int{
+			"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Type: " + mediaLines + "\r\n\r\n[]\n": 503,
+			"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n":                                                                   200,
+		} {
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != status {
+				t.Fatalf("%d, %v", res.StatusCode, err)
+			}
+		}
+	}
+}
+
 // TestStreamOfAClientThatGoesAway leaves no goroutine behind and keeps what was recorded.
 func TestStreamOfAClientThatGoesAway(t *testing.T) {
 	w := openWorld(t)

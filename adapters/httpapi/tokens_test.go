@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -226,7 +228,8 @@ func TestWatchLooksAgain(t *testing.T) {
 		if err := os.WriteFile(path, []byte("tokens:\n"+line+"\n"+more+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * pollInterval)
+		time.Sleep(2 * pollInterval)
+		synctest.Wait()
 		if n := tokens.Status().Tokens; n != 2 {
 			t.Errorf("%d tokens", n)
 		}
@@ -253,6 +256,54 @@ func (g *guarded) follow(t *testing.T, name string) *bufio.Scanner {
 		t.Fatalf("status %d", res.StatusCode)
 	}
 	return bufio.NewScanner(res.Body)
+}
+
+// take takes a token away.
+func (g *guarded) take(t *testing.T, name string) {
+	t.Helper()
+	delete(g.lines, name)
+	g.write(t, false)
+	g.tokens.Reload()
+}
+
+// TestWhyStreamsEnd: a stream of a token that was taken away, or lost the role, ends for that, and one that the service
+// ends for that.
+func TestWhyStreamsEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(*guarded)
+		want *problem
+	}{
+		"no token": {func(g *guarded) { g.take(t, "read") }, accessRead.refusal(nil, true)},
+		"no role": {func(g *guarded) {
+			g.lines["read"] = strings.Replace(g.lines["read"], "read]", "audit]", 1)
+			g.write(t, false)
+			g.tokens.Reload()
+		}, accessRead.refusal(&token{}, true)},
+		"service": {func(g *guarded) { g.api.Drain() }, errDraining},
+	} {
+		g := openGuarded(t, false)
+		r := httptest.NewRequest("GET", "/v1/accounts", nil)
+		g.as("read")(r)
+		res := &response{ResponseWriter: httptest.NewRecorder(), route: &route{access: accessRead}}
+		if err := g.api.admit(res, r); err != nil {
+			t.Fatal(err)
+		}
+		s, err := g.api.openStream(res, r, drainTimeout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.why(); err != nil {
+			t.Errorf("%s: ended at once: %v", name, err)
+		}
+		test.end(g)
+		<-s.ending.Done()
+		list := &balanceList{to: s}
+		var got *problem
+		if err := list.flush(); !errors.As(err, &got) || *got != *test.want {
+			t.Errorf("%s: a listing ends with %v, not %v", name, err, test.want)
+		}
+		s.close()
+	}
 }
 
 // TestStreamsEndWithTheirToken takes the token of open streams away: each answers what it took and ends, as when the service

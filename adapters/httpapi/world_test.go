@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -77,7 +78,9 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 		c(&cfg)
 	}
 	w.api = New(cfg)
-	w.server = httptest.NewServer(w.api)
+	w.server = httptest.NewUnstartedServer(w.api)
+	w.server.Config.ErrorLog = log.New(complaints{t}, "", 0)
+	w.server.Start()
 	w.client = &http.Client{Transport: &conforming{t: t, base: w.server.Client().Transport}}
 	t.Cleanup(func() {
 		w.api.Drain()
@@ -88,6 +91,14 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 		}
 	})
 	return w
+}
+
+// complaints are what net/http has to say of a handler: nothing.
+type complaints struct{ t testing.TB }
+
+func (c complaints) Write(b []byte) (int, error) {
+	c.t.Errorf("the server complains: %s", b)
+	return len(b), nil
 }
 
 // lockedBuffer is a buffer that handlers write while a test reads it.
