@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"google.golang.org/grpc/metadata"
 )
 
 // request is an append, a deletion or a tombstone on its way into the log.
@@ -118,8 +116,6 @@ func (n *Node) Append(call streams.Streams_AppendServer) error {
 	case streamDeleted:
 		return deletedStream(r.stream)
 	case wrongRevision:
-		call.SetTrailer(metadata.Pairs("exception", "wrong-expected-version",
-			"expected-version", strconv.FormatInt(r.expected, 10), "actual-version", strconv.FormatInt(t.revision, 10)))
 		return call.SendAndClose(&streams.AppendResp{Result: wrongAppend(r.expected, t.revision)})
 	default:
 		return call.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: t.success()}})

@@ -173,6 +173,47 @@ func TestRefusingNode(t *testing.T) {
 	}
 }
 
+// Connections that are dropped may come back at once.
+func TestDroppedConnections(t *testing.T) {
+	s := New(t, Options{})
+	c := raw(t, s.Node(0))
+	call := subscribed(t, c)
+	s.Node(0).DropConnections()
+	for {
+		if _, err := call.Recv(); err != nil {
+			if status.Code(err) != codes.Unavailable {
+				t.Errorf("the subscription: %v", err)
+			}
+			break
+		}
+	}
+	eventually(t, "it takes appends again", func() bool {
+		_, err := rawAppend(t, c, patient(t), "a", 1)
+		return err == nil
+	})
+}
+
+// One connection has room for so many calls; the next waits for one of them.
+func TestConcurrentCallsAreLimited(t *testing.T) {
+	s := New(t, Options{})
+	c := raw(t, s.Node(0))
+	ctx, cancel := context.WithCancel(patient(t))
+	for range MaxConcurrentStreams {
+		if _, err := c.BatchAppend(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	brief, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer stop()
+	if _, err := rawAppend(t, c, brief, "a", 1); status.Code(err) != codes.DeadlineExceeded || s.Length() != 0 {
+		t.Errorf("one call more: %v, %d events", err, s.Length())
+	}
+	cancel()
+	if _, err := rawAppend(t, c, patient(t), "a", 1); err != nil {
+		t.Errorf("after the others: %v", err)
+	}
+}
+
 func TestCutSubscriptions(t *testing.T) {
 	s := New(t, Options{})
 	call := subscribed(t, raw(t, s.Node(0)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,8 +155,8 @@ func TestDeletedStreams(t *testing.T) {
 	c := client(t, s.ConnectionString())
 	mustAppend(t, c, "a", esdb.NoStream{}, 1, 2)
 	o := esdb.DeleteStreamOptions{ExpectedRevision: esdb.Revision(0)}
-	if _, err := c.DeleteStream(patient(t), "a", o); err == nil {
-		t.Error("it was deleted at another revision")
+	if _, err := c.DeleteStream(patient(t), "a", o); err == nil || !strings.Contains(err.Error(), "Actual version: 1") {
+		t.Errorf("deleted at another revision: %v", err)
 	}
 	o.ExpectedRevision = esdb.Revision(1)
 	deleted, err := c.DeleteStream(patient(t), "a", o)
