@@ -32,6 +32,9 @@
 // node that does not lead ends the whole call, where the call requires the leader. "Server Is Not Ready" is a status
 // without a code, as it is with the server.
 //
+// Credentials and sizes are refused while an append still comes in, as the server does. The Go client may tell that as
+// io.EOF with no code.
+//
 // # Reads
 //
 // A read is no snapshot: it goes on to what is the end when it comes there. A stream that is missing is told by the

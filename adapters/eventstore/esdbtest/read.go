@@ -196,7 +196,7 @@ type page struct {
 	last   int64 // the last revision that is shown
 }
 
-// page reads a stream from a revision on, at most max events; with a negative max downwards.
+// page reads a stream from a revision on, at most limit events; with a negative limit downwards.
 func (n *Node) page(name string, revision int64, limit int) (p page) {
 	s := n.server
 	s.mu.Lock()
