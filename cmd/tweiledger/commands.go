@@ -31,7 +31,8 @@ type commands struct {
 	Backup    backupCommand    `cmd:"" help:"Copy the log of a serving process, consistently."`
 	Verify    verifyCommand    `cmd:"" help:"Work everything out again from the log, and name the first difference."`
 	Tariff    tariffCommand    `cmd:"" help:"Check or publish a tariff."`
-	Token     tokenCommand     `cmd:"" help:"Make a token."`
+	Ready     readyCommand     `cmd:"" help:"Ask a serving process whether it is ready."`
+	Token     tokenCommand     `cmd:"" help:"Make tokens."`
 	Reverse   reverseCommand   `cmd:"" help:"Take the postings of events back."`
 	Reinstate reinstateCommand `cmd:"" help:"Make mistaken reversals good."`
 	Generate  generateCommand  `cmd:"" help:"Make synthetic engagements."`
