@@ -8,7 +8,8 @@ import (
 
 // tokenCommand is what is done with tokens.
 type tokenCommand struct {
-	New tokenNewCommand `cmd:"" help:"Make a token: its secret, and the line of the tokens' file that lets it in."`
+	New  tokenNewCommand  `cmd:"" help:"Make a token: its secret, and the line of the tokens' file that lets it in."`
+	Init tokenInitCommand `cmd:"" help:"Make a tokens' file with its first tokens, unless it is there."`
 }
 
 // tokenNewCommand makes a token.
