@@ -86,6 +86,13 @@ func OpenTokens(path string, logger *slog.Logger) (*Tokens, error) {
 	return t, t.file.open()
 }
 
+// CheckTokens says what is wrong with the text of a tokens' file, with its line and column, or nil. path is what the error
+// calls the file, which is not read.
+func CheckTokens(path string, text []byte) error {
+	_, err := parseTokens(path, text)
+	return err
+}
+
 // Watch reads the file again when it changes, until ctx ends. A file with an error leaves in force what was before, and
 // the log says so once.
 func (t *Tokens) Watch(ctx context.Context) { t.file.watch(ctx) }

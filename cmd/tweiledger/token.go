@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 )
@@ -16,11 +20,12 @@ type tokenCommand struct {
 type tokenNewCommand struct {
 	Name string   `arg:"" help:"Who has it; it is in the log, and \"by\" of what an operator asks for."`
 	Role []string `required:"" placeholder:"ROLE" help:"A role: write, operate, read, read:ACCOUNT or audit; once for each."`
+	File string   `placeholder:"FILE" help:"Tokens' file to add the line to, instead of printing it."`
 }
 
 // Help is the command's help beyond its flags.
 func (*tokenNewCommand) Help() string {
-	return `Prints the secret, which is kept nowhere, and on the next line what to add to the tokens' file under "tokens:". The file holds only the secret's SHA-256. A serving process takes the change within seconds.
+	return `Prints the secret, which is kept nowhere, and on the next line what to add to the tokens' file under "tokens:"; with --file that is done. The file holds only the secret's SHA-256. A serving process takes the change within seconds.
 
 Roles: "write" sends engagements; "operate" publishes tariffs, reverses and reinstates; "read" reads everything, "read:ACCOUNT" that account's parts only; "audit" reads the log.
 
@@ -28,7 +33,7 @@ Examples:
 
     tweiledger token new web --role write
     tweiledger token new ops --role operate --role read
-    tweiledger token new leonardo --role read:leonardo
+    tweiledger token new leonardo --role read:leonardo --file tokens.yaml
 
 A tokens' file:
 
@@ -44,7 +49,44 @@ func (cmd *tokenNewCommand) Run(c console) error {
 	if err != nil {
 		return &usageError{err.Error(), "see tweiledger token new --help"}
 	}
-	fmt.Fprintf(c.out, "%s\n%s\n", secret, line)
-	fmt.Fprintln(c.notes, "The first line is the secret, shown only now; the second is for the tokens' file, under tokens:.")
+	if cmd.File == "" {
+		fmt.Fprintf(c.out, "%s\n%s\n", secret, line)
+		fmt.Fprintln(c.notes,
+			"The first line is the secret, shown only now; the second is for the tokens' file, under tokens:.")
+		return nil
+	}
+	if err := addToken(cmd.File, line); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, secret)
+	fmt.Fprintf(c.notes, "%s has the token now. Its secret is shown only this time.\n", cmd.File)
 	return nil
+}
+
+// addToken adds a line to a tokens' file, unless that would make it one that no process takes. The file stays the one
+// that it is, with its owner and mode.
+func addToken(file, line string) (err error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &usageError{err.Error(), "tweiledger token init makes a tokens' file"}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	added := line + "\n"
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		added = "\n" + added
+	}
+	if err := httpapi.CheckTokens(file, append(text, added...)); err != nil {
+		return fmt.Errorf("the token cannot be added: %w", err)
+	}
+	if _, err := f.WriteString(added); err != nil {
+		return err
+	}
+	return f.Sync()
 }

@@ -57,7 +57,8 @@ func (cmd *tokenInitCommand) Run(c console) error {
 	if err := writeWhole(cmd.File, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.notes, "%s holds %d tokens. What is printed are their secrets, shown only now.\n", cmd.File, len(tokens))
+	fmt.Fprintf(c.notes, "%s holds %d tokens. What is printed are their secrets, shown only now.\n",
+		cmd.File, len(tokens))
 	return nil
 }
 
