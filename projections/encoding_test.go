@@ -67,7 +67,7 @@ func drawAmount(t *rapid.T) domain.Twei {
 func TestTouchesComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, want := drawRun(t)
-		got, err := r.read()
+		got, err := r.read(new(touchRoom))
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%d of %d touches: %v", len(got), len(want), err)
 		}
@@ -78,7 +78,7 @@ func TestTouchesComeBack(t *testing.T) {
 		}
 		if len(want) > 0 {
 			r.touches = r.touches[:len(r.touches)-1]
-			if _, err := r.read(); !errors.Is(err, ErrDamaged) {
+			if _, err := r.read(new(touchRoom)); !errors.Is(err, ErrDamaged) {
 				t.Errorf("cut off: %v", err)
 			}
 		}

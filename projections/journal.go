@@ -46,6 +46,8 @@ func appendBlockKey(dst []byte, scope string, size uint64) []byte {
 type journals struct {
 	blocks *list
 	times  *timeTrees
+	// room is for the touches of a block.
+	room touchRoom
 }
 
 func newJournals(f *fold) *journals {
@@ -69,7 +71,7 @@ func (j *journals) fold(row *scopeRow, t *touch, scope domain.Scope) error {
 func (j *journals) close(row *scopeRow, scope string) error {
 	j.blocks.add(func(dst []byte) []byte { return appendBlockKey(dst, scope, row.size) },
 		func(dst []byte) []byte { return encodeScope(dst, row) })
-	touches, err := row.recent.read()
+	touches, err := row.recent.read(&j.room)
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (s *Snapshot) at(row *scopeRow, scope string, size uint64) (statementRow, e
 		}
 		row = &block
 	}
-	touches, err := row.recent.read()
+	touches, err := row.recent.read(new(touchRoom))
 	if err != nil {
 		return statementRow{}, err
 	}
@@ -257,7 +259,7 @@ func (s *Snapshot) touchesBack(row *scopeRow, scope string, before uint64) iter.
 		for run, err := range s.runsBack(row, scope, before) {
 			var touches []touch
 			if err == nil {
-				touches, err = run.read()
+				touches, err = run.read(new(touchRoom))
 			}
 			if err != nil {
 				yield(nil, err)

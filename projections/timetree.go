@@ -199,9 +199,13 @@ func decodeNode(d *decoder, r *nodeRow) {
 }
 
 // timeTrees is the time trees' part of the statements' fold.
-type timeTrees struct{ nodes *cache[nodeKey, nodeRow] }
+type timeTrees struct {
+	nodes *cache[nodeKey, nodeRow]
+	// rooms are for the touches of a node that is cut up, by its depth.
+	rooms [len(stretches)]touchRoom
+}
 
-func newTimeTrees(f *fold) *timeTrees { return &timeTrees{newCache(f, treeTable, 2<<10)} }
+func newTimeTrees(f *fold) *timeTrees { return &timeTrees{nodes: newCache(f, treeTable, 2<<10)} }
 
 // add puts touches into a scope's tree, behind all that are in it.
 func (t *timeTrees) add(scope string, touches []touch) error {
@@ -221,7 +225,7 @@ func (t *timeTrees) addBelow(k nodeKey, touches []touch) error {
 		if node.leaf.n <= leafTouches {
 			return nil
 		}
-		if touches, err = node.leaf.read(); err != nil {
+		if touches, err = node.leaf.read(&t.rooms[k.depth]); err != nil {
 			return err
 		}
 		*node = nodeRow{}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -161,10 +162,17 @@ func (r *touchReader) err() error {
 	return nil
 }
 
-// read returns all touches.
-func (r *run) read() ([]touch, error) {
-	touches := make([]touch, r.n)
-	changes := make([]change, 0, 4*r.n)
+// touchRoom is memory for the touches of a run.
+type touchRoom struct {
+	touches []touch
+	changes []change
+}
+
+// read returns all touches. They lie in the room, which grows as it has to.
+func (r *run) read(room *touchRoom) ([]touch, error) {
+	touches := slices.Grow(room.touches[:0], r.n)[:r.n]
+	changes := slices.Grow(room.changes[:0], 4*r.n)
+	room.touches, room.changes = touches, changes
 	reader := r.reader()
 	for i := range touches {
 		at := len(changes)
