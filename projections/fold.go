@@ -28,7 +28,7 @@ type rows interface {
 // fold is the state of folding: the read models and the rows of the batch at hand.
 type fold struct {
 	store Store
-	// written tells which rows the store may hold; nil where it may hold any.
+	// written tells which rows the store may hold beside those in caches; nil where it may hold any.
 	written *filter
 	models  []model
 	columns []column
@@ -105,8 +105,9 @@ func (f *fold) flush(w *write) {
 	}
 }
 
-// reset forgets the batch. All batches before it must be in the store by now.
+// reset forgets the batch, and which rows the store holds. All batches before it must be in the store by now.
 func (f *fold) reset() {
+	f.written = nil
 	for _, c := range f.columns {
 		c.reset()
 	}
