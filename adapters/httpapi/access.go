@@ -131,9 +131,16 @@ func namesNoAccount(r *http.Request) bool {
 	return err == nil && !values.Has("account")
 }
 
+// toldOfMachine reports whether who asks an open route may know of the machine, of its paths and free space: everybody
+// without tokens, with them the roles read and operate.
+func (a *API) toldOfMachine(w http.ResponseWriter) bool {
+	caller := w.(*response).caller
+	return a.Tokens == nil || caller.has(roleRead) || caller.has(roleOperate)
+}
+
 // admit sees who asks, and returns a problem unless they may.
 func (a *API) admit(res *response, r *http.Request) error {
-	if a.Tokens == nil || res.route.access == accessOpen {
+	if a.Tokens == nil {
 		return nil
 	}
 	set := a.Tokens.current()

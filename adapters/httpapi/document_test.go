@@ -99,6 +99,8 @@ func TestClosedSetsAgree(t *testing.T) {
 	for name, set := range map[string][]string{
 		"EventType": events, "EngagementType": engagements, "PricedEngagement": priced, "Line": lines,
 		"Reason": texts(domain.Reasons), "RejectionCode": texts(domain.Codes), "Purpose": {string(purposeRead), string(purposeWrite)},
+		"Lack": texts([]lack{lackFoldStopped, lackRebuilding, lackRebuildStopped, lackBehind, lackFoldPaused, lackLogAway,
+			lackNotWritable, lackTariffsUnread, lackShuttingDown}),
 	} {
 		if got := enum(schema(name)); !slices.Equal(got, set) {
 			t.Errorf("%s is %q in the document, %q in the code", name, got, set)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,7 +24,8 @@ func TestReadiness(t *testing.T) {
 	w.get("/readyz").want(t, 200, `{"ready":true,"reasons":[]}`)
 	w.get("/readyz?for=read").want(t, 200)
 	away = errors.New("211 MiB are free")
-	a := w.get("/readyz").want(t, 503, `"ready":false`, `{"purpose":"write","detail":"211 MiB are free"}`)
+	a := w.get("/readyz").want(t, 503, `"ready":false`,
+		`{"purpose":"write","code":"log_not_writable","detail":"211 MiB are free"}`)
 	if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers %v", a.header)
 	}
@@ -49,14 +51,30 @@ func (w *world) ready(purpose purpose, details ...string) {
 		w.get("/readyz").want(w.t, 200)
 		return
 	}
-	var reasons []string
-	for _, detail := range details {
-		reasons = append(reasons, `{"purpose":"`+string(purpose)+`","detail":"`+detail)
-	}
 	for _, path := range []string{"/readyz", "/readyz?for=" + string(purpose)} {
-		got := w.get(path).want(w.t, 503, reasons...).members(w.t)["reasons"].([]any)
+		got := w.get(path).want(w.t, 503).members(w.t)["reasons"].([]any)
 		if len(got) != len(details) {
-			w.t.Errorf("%s: the reasons are %v", path, got)
+			w.t.Fatalf("%s: the reasons are %v", path, got)
+		}
+		for i, reason := range got {
+			reason := reason.(map[string]any)
+			if !strings.HasPrefix(reason["detail"].(string), details[i]) || reason["purpose"] != string(purpose) {
+				w.t.Errorf("%s: %v, not %s", path, reason, details[i])
+			}
+		}
+	}
+}
+
+// TestReadinessTellsStrangersLittle: who shows no token of a role that reads or operates is told what is wrong by its
+// code alone, and nothing of the machine.
+func TestReadinessTellsStrangersLittle(t *testing.T) {
+	g := openGuarded(t, false, func(c *Config) { c.Writable = func() error { return errors.New("/srv/ledger is full") } })
+	codes := `{"ready":false,"reasons":[{"purpose":"write","code":"log_not_writable"}]}`
+	for caller, change := range g.callers() {
+		a := g.get("/readyz?for=write", change).want(t, 503)
+		told := caller == "read" || caller == "operate" || caller == "all"
+		if got := string(a.body); got == codes == told || strings.Contains(got, "/srv") != told {
+			t.Errorf("%s is told %s", caller, got)
 		}
 	}
 }
@@ -123,7 +141,7 @@ func TestUnreadyNotCaughtUp(t *testing.T) {
 				c.LogSize = ofSize(size)
 			}
 		})
-		w.ready(purposeRead, `the views have not caught up, with `+folded+`"`)
+		w.ready(purposeRead, `the views have not caught up, with `+folded)
 		run(t, w.api.Views, w.log)
 		w.ready(purposeRead)
 	}
@@ -282,8 +300,8 @@ func TestUnreadyLogClosed(t *testing.T) {
 	if err := w.api.Views.Run(t.Context()); !errors.Is(err, domain.ErrClosed) {
 		t.Fatal(err)
 	}
-	w.get("/readyz?for=write").want(t, 503, `{"purpose":"write","detail":"the log is closed"}`)
-	w.get("/readyz?for=read").want(t, 503, `{"purpose":"read","detail":"the fold has stopped, with 0 events folded: `, "the log is closed")
+	w.get("/readyz?for=write").want(t, 503, `{"purpose":"write","code":"log_not_writable","detail":"the log is closed"}`)
+	w.get("/readyz?for=read").want(t, 503, `{"purpose":"read","code":"fold_stopped","detail":"the fold has stopped, with 0 events folded: `, "the log is closed")
 }
 
 // TestUnreadyShuttingDown: reads are answered to the end.

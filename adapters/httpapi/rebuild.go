@@ -7,16 +7,16 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// rebuildDetail says how far the views are that are built, for who is told that those that serve are not ready.
-func rebuildDetail(b *projections.RebuildStatus) string {
+// unreadyRebuild says how far the views are that are built, for who is told that those that serve are not ready.
+func unreadyRebuild(b *projections.RebuildStatus) unreadiness {
+	if b.Err != nil {
+		return unreadiness{purposeRead, lackRebuildStopped, "others cannot be built: " + b.Err.Error()}
+	}
 	detail := "others are being built: " + strconv.FormatUint(b.Size, 10) + " events folded so far"
-	switch {
-	case b.Err != nil:
-		detail = "others cannot be built: " + b.Err.Error()
-	case b.Waiting != nil:
+	if b.Waiting != nil {
 		detail += ": " + b.Waiting.Error()
 	}
-	return detail
+	return unreadiness{purposeRead, lackRebuilding, detail}
 }
 
 // appendRebuild appends the member that tells of the views that are built beside the serving ones.

@@ -56,8 +56,9 @@ func TestRebuildProgress(t *testing.T) {
 			if got := string(appendRebuild(nil, &test.status)); got != test.json {
 				t.Errorf("%s, not %s", got, test.json)
 			}
-			if got := rebuildDetail(&test.status); got != test.detail {
-				t.Errorf("%q, not %q", got, test.detail)
+			got := unreadyRebuild(&test.status)
+			if stopped := got.lack == lackRebuildStopped; got.detail != test.detail || stopped != (test.status.Err != nil) {
+				t.Errorf("%+v, not %q", got, test.detail)
 			}
 		})
 	}
