@@ -60,14 +60,30 @@ func (s *Sums) Subtotals() (profit, loss, total Twei, err error) {
 
 // Counts are the numbers beside a statement's money: all recorded reads, standing reactions, comments not removed,
 // reports. An account's are of its own acts.
-type Counts struct {
-	Reads           uint64 `json:"reads"`
-	Likes           uint64 `json:"likes"`
-	Dislikes        uint64 `json:"dislikes"`
-	Comments        uint64 `json:"comments"`
-	CommentLikes    uint64 `json:"comment_likes"`
-	CommentDislikes uint64 `json:"comment_dislikes"`
-	Reports         uint64 `json:"reports"`
+type Counts = CountsOf[uint64]
+
+// CountsOf are Counts, or steps of them, which may be negative.
+type CountsOf[N uint64 | int64] struct {
+	Reads, Likes, Dislikes, Comments, CommentLikes, CommentDislikes, Reports N
+}
+
+// CountNames are the names of counts, in the order of CountsOf and of a statement.
+var CountNames = [...]string{"reads", "likes", "dislikes", "comments", "comment_likes", "comment_dislikes", "reports"}
+
+// all returns the counts in the order of their names.
+func (c *CountsOf[N]) all() [len(CountNames)]*N {
+	return [...]*N{
+		&c.Reads, &c.Likes, &c.Dislikes, &c.Comments, &c.CommentLikes, &c.CommentDislikes, &c.Reports,
+	}
+}
+
+// AppendJSON appends the counts as an object, as a statement has them.
+func (c *CountsOf[N]) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	for i, n := range c.all() {
+		dst = strconv.AppendInt(appendKey(dst, CountNames[i]), int64(*n), 10)
+	}
+	return append(dst, '}')
 }
 
 // Reading is the read-to-earn box of an account under a post.
@@ -124,11 +140,7 @@ func (s *Statement) AppendJSON(dst []byte) ([]byte, error) {
 	dst = append(dst, `,"read_to_earn":{`...)
 	dst = appendAmount(dst, "earned", s.Sums.Of(ReadToEarn))
 	dst = appendUint(dst, "rewarded_reads", s.RewardedReads)
-	dst = append(dst, `},"counts":{`...)
-	for _, c := range s.Counts.byName() {
-		dst = appendUint(dst, c.name, *c.count)
-	}
-	dst = append(dst, '}')
+	dst = s.Counts.AppendJSON(append(dst, `},"counts":`...))
 	if dst, err = s.appendScopeMembers(dst); err != nil {
 		return nil, fmt.Errorf("statement of %+v: %w", s.Scope, err)
 	}
@@ -219,9 +231,9 @@ func (s *Statement) UnmarshalJSON(text []byte) error {
 			Earned        Twei   `json:"earned"`
 			RewardedReads uint64 `json:"rewarded_reads"`
 		} `json:"read_to_earn"`
-		Counts   Counts `json:"counts"`
-		Balance  *Twei  `json:"balance,omitzero"`
-		Treasury *Twei  `json:"treasury,omitzero"`
+		Counts   map[string]uint64 `json:"counts"`
+		Balance  *Twei             `json:"balance,omitzero"`
+		Treasury *Twei             `json:"treasury,omitzero"`
 		Reading  *struct {
 			TimeToReadSeconds uint64 `json:"time_to_read_seconds,omitzero"`
 			Earned            Twei   `json:"earned"`
@@ -231,7 +243,10 @@ func (s *Statement) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &w, json.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("statement: %w", err)
 	}
-	*s = Statement{Scope: Scope(w.Scope), Size: w.Size, RewardedReads: w.ReadToEarn.RewardedReads, Counts: w.Counts}
+	*s = Statement{Scope: Scope(w.Scope), Size: w.Size, RewardedReads: w.ReadToEarn.RewardedReads}
+	for i, n := range s.Counts.all() {
+		*n = w.Counts[CountNames[i]]
+	}
 	for l := EarnedForPluses; l.Valid(); l++ {
 		switch l.Side() {
 		case ProfitSide:
@@ -276,18 +291,4 @@ func parseOptionalTime(s string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return ParseTime(s)
-}
-
-// byName lists the counts under their keys, in the order of the statement.
-func (c *Counts) byName() [7]struct {
-	name  string
-	count *uint64
-} {
-	return [7]struct {
-		name  string
-		count *uint64
-	}{
-		{"reads", &c.Reads}, {"likes", &c.Likes}, {"dislikes", &c.Dislikes}, {"comments", &c.Comments},
-		{"comment_likes", &c.CommentLikes}, {"comment_dislikes", &c.CommentDislikes}, {"reports", &c.Reports},
-	}
 }

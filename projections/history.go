@@ -11,16 +11,11 @@ import (
 type Change struct {
 	Sums          domain.Sums
 	RewardedReads int64
-	Counts        CountChanges
-}
-
-// CountChanges are steps of domain.Counts.
-type CountChanges struct {
-	Reads, Likes, Dislikes, Comments, CommentLikes, CommentDislikes, Reports int64
+	Counts        domain.CountsOf[int64]
 }
 
 func (s *sum) change() Change {
-	return Change{s.sums, s.counts[rewardedReads], CountChanges{
+	return Change{s.sums, s.counts[rewardedReads], domain.CountsOf[int64]{
 		Reads: s.counts[reads], Likes: s.counts[likes], Dislikes: s.counts[dislikes], Comments: s.counts[comments],
 		CommentLikes: s.counts[commentLikes], CommentDislikes: s.counts[commentDislikes], Reports: s.counts[reports],
 	}}

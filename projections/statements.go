@@ -27,8 +27,13 @@ const (
 	counterCount
 )
 
-var counterNames = [counterCount]string{"reads", "likes", "dislikes", "comments", "comment_likes", "comment_dislikes",
-	"reports", "rewarded_reads"}
+// String returns the name of a counter. Those of domain.Counts come first.
+func (c counter) String() string {
+	if int(c) < len(domain.CountNames) {
+		return domain.CountNames[c]
+	}
+	return "rewarded_reads"
+}
 
 // statementRow is a statement of one scope.
 type statementRow struct {
@@ -45,7 +50,7 @@ func (r *statementRow) apply(t *touch) error {
 	r.size, r.recorded = t.index+1, t.recorded
 	for _, s := range t.steps {
 		if s.by < 0 && r.counts[s.counter] == 0 {
-			return fmt.Errorf("the count of %s falls below 0: %w", counterNames[s.counter], domain.ErrCorrupt)
+			return fmt.Errorf("the count of %s falls below 0: %w", s.counter, domain.ErrCorrupt)
 		}
 		r.counts[s.counter] += uint64(int64(s.by))
 	}

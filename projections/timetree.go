@@ -94,7 +94,7 @@ func (s *sum) statement() (r statementRow, err error) {
 	r.size, r.sums = s.size, s.sums
 	for i, n := range s.counts {
 		if n < 0 {
-			return r, fmt.Errorf("the count of %s is %d: %w", counterNames[i], n, domain.ErrCorrupt)
+			return r, fmt.Errorf("the count of %s is %d: %w", counter(i), n, domain.ErrCorrupt)
 		}
 		r.counts[i] = uint64(n)
 	}

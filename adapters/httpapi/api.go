@@ -3,9 +3,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,15 +163,6 @@ func New(cfg Config) *API {
 // Router returns the router, for routes that others add before the API serves. Their requests pass what the API's own
 // pass: who may ask, which is the role read where there are tokens, the answer to a panic, and the line in the log.
 func (a *API) Router() *mux.Router { return a.router }
-
-// Routes returns the templates of the API's own routes, as Config.Observe is told them, each once.
-func Routes() []string {
-	templates := map[string]bool{}
-	for _, route := range routes {
-		templates[route.path] = true
-	}
-	return slices.Sorted(maps.Keys(templates))
-}
 
 // InFlight returns how many requests are being served now.
 func (a *API) InFlight() int64 { return a.inFlight.Load() }

@@ -88,19 +88,5 @@ func appendChange(dst []byte, c *projections.Change) ([]byte, error) {
 	}
 	dst = appendText(append(dst, `,"read_to_earn":{"earned":`...), c.Sums.Of(domain.ReadToEarn).String())
 	dst = strconv.AppendInt(append(dst, `,"rewarded_reads":`...), c.RewardedReads, 10)
-	dst = append(dst, `},"counts":{`...)
-	n := &c.Counts
-	for i, count := range [...]struct {
-		name string
-		n    int64
-	}{
-		{"reads", n.Reads}, {"likes", n.Likes}, {"dislikes", n.Dislikes}, {"comments", n.Comments},
-		{"comment_likes", n.CommentLikes}, {"comment_dislikes", n.CommentDislikes}, {"reports", n.Reports},
-	} {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = strconv.AppendInt(append(appendText(dst, count.name), ':'), count.n, 10)
-	}
-	return append(dst, `}}`...), nil
+	return append(c.Counts.AppendJSON(append(dst, `},"counts":`...)), '}'), nil
 }

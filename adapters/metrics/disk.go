@@ -17,16 +17,16 @@ type Disk struct {
 
 // RegisterDisk adds to reg what is used and what is left.
 func RegisterDisk(reg prometheus.Registerer, d Disk) {
-	bytes := func(ask func(Disk) (uint64, error)) func(Disk) (float64, error) {
-		return func(d Disk) (float64, error) {
-			n, err := ask(d)
-			return float64(n), err
-		}
-	}
-	registerReadings(reg, func(context.Context) Disk { return d }, []measure[Disk]{
-		{"disk_free_bytes", "Bytes left on the file system of the ledger's folder.", bytes(func(d Disk) (uint64, error) { return d.Free() })},
-		{"disk_min_free_bytes", "Free bytes under which nothing is written.", bytes(func(d Disk) (uint64, error) { return d.MinFree, nil })},
-		{"log_bytes", "Bytes of the log's files.", bytes(func(d Disk) (uint64, error) { return d.Log() })},
-		{"views_bytes", "Bytes of the views' files.", bytes(func(d Disk) (uint64, error) { return d.Views() })},
-	})
+	registerReadings(reg, func(context.Context) Disk { return d }, diskMeasures)
 }
+
+var diskMeasures = []measure[Disk]{
+	{"disk_free_bytes", "Bytes left on the file system of the ledger's folder.",
+		func(d Disk) (float64, error) { return bytes(d.Free()) }},
+	{"disk_min_free_bytes", "Free bytes under which nothing is written.",
+		sure(func(d Disk) float64 { return float64(d.MinFree) })},
+	{"log_bytes", "Bytes of the log's files.", func(d Disk) (float64, error) { return bytes(d.Log()) }},
+	{"views_bytes", "Bytes of the views' files.", func(d Disk) (float64, error) { return bytes(d.Views()) }},
+}
+
+func bytes(n uint64, err error) (float64, error) { return float64(n), err }

@@ -20,7 +20,7 @@ import (
 func newWholeWorld(t *testing.T) (*world, *metrics.Requests) {
 	w := newWorld(t)
 	size := func() (uint64, error) { return 1, nil }
-	requests := metrics.NewRequests(w.reg, []string{"/v1/events"})
+	requests := metrics.NewRequests(w.reg)
 	metrics.RegisterInFlight(w.reg, func() int64 { return 0 })
 	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: time.Now})
 	metrics.RegisterTariffs(w.reg, w.ledger.Ledger, time.Now)

@@ -15,7 +15,7 @@ import (
 
 // newAPI returns the service's API with metrics of everything, to be called once.
 func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
-	requests := metrics.NewRequests(s.metrics, httpapi.Routes())
+	requests := metrics.NewRequests(s.metrics)
 	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
 	cfg.Views, cfg.Log, cfg.Writable, cfg.LogSize = s.views, s.log, s.log.Writable, s.log.Size
 	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
