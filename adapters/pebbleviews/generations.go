@@ -3,6 +3,7 @@ package pebbleviews
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +17,6 @@ import (
 
 // removedPrefix begins the name of a generation's folder that is on its way out. Whatever is in it, it is not opened.
 const removedPrefix = "removed-"
-
-// lockName is the lock of the whole folder. Each generation's folder has one of Pebble's own.
-const lockName = "LOCK"
 
 // Options are the options of Generations. The zero value is good.
 type Options struct {
@@ -89,8 +87,8 @@ func (g *Generations) sweep() (numbers []uint64, err error) {
 		return nil, err
 	}
 	for _, name := range names {
-		number, err := strconv.ParseUint(name, 10, 64)
-		if err == nil {
+		number, ok := generationNumber(name)
+		if ok {
 			numbers = append(numbers, number)
 			continue
 		}
@@ -102,15 +100,26 @@ func (g *Generations) sweep() (numbers []uint64, err error) {
 	return numbers, syncFolder(g.options.FS, g.dir)
 }
 
-// sweepOther removes what is no generation. Folders of other names are not this package's.
+// generationNumber returns the number of the generation whose folder has a name.
+func generationNumber(name string) (number uint64, ok bool) {
+	number, err := strconv.ParseUint(name, 10, 64)
+	return number, err == nil && strconv.FormatUint(number, 10) == name
+}
+
+// pebbleFile is what Pebble names its files, beside its lock.
+var pebbleFile = regexp.MustCompile(`^(\d+\.(sst|log|blob)|(MANIFEST|OPTIONS)-\d+|CURRENT|(CURRENT|temporary)\.\d+\.dbtmp|marker\..+)$`)
+
+// sweepOther removes what is no generation, and is this package's: parts of removed ones, and Pebble's files from before
+// there were generations.
 func (g *Generations) sweepOther(name string) error {
 	path := g.path(name)
-	if strings.HasPrefix(name, removedPrefix) {
-		return g.options.FS.RemoveAll(path)
+	if number, removed := strings.CutPrefix(name, removedPrefix); removed {
+		if _, ok := generationNumber(number); ok {
+			return g.options.FS.RemoveAll(path)
+		}
 	}
-	info, err := g.options.FS.Stat(path)
-	if err != nil || info.IsDir() || name == lockName {
-		return err
+	if !pebbleFile.MatchString(name) {
+		return nil
 	}
 	g.discarded = "the views are those of a program that did not keep them in generations"
 	return g.options.FS.Remove(path)

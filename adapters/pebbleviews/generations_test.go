@@ -6,6 +6,7 @@ import (
 
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -75,7 +76,8 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
-// TestFolderWithoutGenerations: the files of a program that kept one store in the folder itself are replaced.
+// TestFolderWithoutGenerations: the files of a program that kept one store in the folder itself are replaced; what is
+// nobody's here is left alone.
 func TestFolderWithoutGenerations(t *testing.T) {
 	fs := vfs.NewMem()
 	db, err := pebble.Open("views", &pebble.Options{FS: fs})
@@ -86,8 +88,19 @@ func TestFolderWithoutGenerations(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed(t, db)
-	if err := fs.MkdirAll("views/notes", 0o755); err != nil {
-		t.Fatal(err)
+	foreign := []string{"notes", "removed-by-hand", "007"}
+	for _, name := range foreign {
+		if err := fs.MkdirAll("views/"+name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	foreign = append(foreign, "notes.txt", "000004.sst.bak")
+	for _, name := range foreign[3:] {
+		f, err := fs.Create("views/"+name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed(t, f)
 	}
 	s := open(t, "views", pebbleviews.Options{FS: fs})
 	if why := s.in.Discarded(); !strings.Contains(why, "did not keep them in generations") {
@@ -103,8 +116,10 @@ func TestFolderWithoutGenerations(t *testing.T) {
 	want(t, "opened again", scan(t, s, nil, nil), "0=new")
 	closed(t, s)
 	names, err := fs.List("views")
-	if err != nil || len(names) != 3 {
-		t.Errorf("in the folder are %q, %v", names, err)
+	slices.Sort(names)
+	// Beside what is foreign there are the lock and the generation.
+	if want := slices.Sorted(slices.Values(append(foreign, "LOCK", "1"))); err != nil || !slices.Equal(names, want) {
+		t.Errorf("in the folder are %q, %v, not %q", names, err, want)
 	}
 }
 
