@@ -58,6 +58,9 @@ func (cmd *backupCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("there is no backup: %w", err), partial.remove())
 	}
+	if err := partial.settle(cmd.Dir); err != nil {
+		return fmt.Errorf("%s holds a whole backup of %d events, but a power cut may undo its name: %w", cmd.Dir, events, err)
+	}
 	fmt.Fprintf(c.out, "%s holds %d events: all that were answered before the backup began.\n", cmd.Dir, events)
 	return nil
 }
@@ -123,7 +126,7 @@ func claimPartial(dir string) (*partialFolder, error) {
 
 func (p *partialFolder) lockPath() string { return filepath.Join(p.dir, "LOCK") }
 
-// finish gives the folder its name, durably.
+// finish gives the folder its name. Then settle makes that durable.
 func (p *partialFolder) finish(dir string) error {
 	if err := errors.Join(os.Remove(p.lockPath()), syncFolder(p.dir)); err != nil {
 		return err
@@ -132,9 +135,11 @@ func (p *partialFolder) finish(dir string) error {
 	if err := os.Remove(dir); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(p.dir, dir); err != nil {
-		return err
-	}
+	return os.Rename(p.dir, dir)
+}
+
+// settle makes the name that finish gave durable.
+func (p *partialFolder) settle(dir string) error {
 	return errors.Join(syncFolder(filepath.Dir(filepath.Clean(dir))), p.lock.Close())
 }
 
