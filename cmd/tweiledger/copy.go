@@ -40,6 +40,9 @@ Examples:
 
 // Run runs the command.
 func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
+	if sameFolder(cmd.From, cmd.To) {
+		return &usageError{fmt.Sprintf("%s and %s are the same folder", cmd.From, cmd.To), "a log is copied into another one"}
+	}
 	from, err := cmd.openSource()
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	err = copied.run(ctx, from)
 	bar.end()
 	if err != nil {
-		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", copied.stored, err)
+		return copied.failure(err)
 	}
 	sum := hex.EncodeToString(copied.hash.Sum(nil))
 	if err := compareCopy(ctx, c, to, copied.stored, sum); err != nil {
@@ -63,6 +66,16 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	fmt.Fprintf(c.out, "%s holds %d events, %d of them new. SHA-256 of all lines: %s\n", cmd.To, copied.stored, copied.stored-copied.found, sum)
 	return nil
+}
+
+// sameFolder reports whether two names are of one folder.
+func sameFolder(from, to string) bool {
+	source, err := os.Stat(from)
+	if err != nil {
+		return false
+	}
+	target, err := os.Stat(to)
+	return err == nil && os.SameFile(source, target)
 }
 
 func (cmd *copyCommand) openSource() (logReader, error) {
@@ -97,9 +110,29 @@ type logCopy struct {
 	hash hash.Hash
 	// read counts lines, found those that the target had before, stored those that it has.
 	read, found, stored uint64
-	// group is what waits to be appended: events that belong to one message are one append.
-	group              []domain.Append
-	groupLen, groupEnd uint64
+	// group is what waits to be appended, the events read and not stored, and bytes their length: events that belong to
+	// one message are one append.
+	group []domain.Append
+	bytes uint64
+}
+
+// wrongLogError says that the source is no log, or none that goes on behind the target: to copy again is of no use.
+type wrongLogError struct{ problem string }
+
+func (e *wrongLogError) Error() string { return e.problem }
+
+func wrongLog(format string, args ...any) error { return &wrongLogError{fmt.Sprintf(format, args...)} }
+
+// failure says of a copy that failed what the target has, and whether the same command goes on from there.
+func (cp *logCopy) failure(err error) error {
+	var wrong *wrongLogError
+	switch {
+	case !errors.As(err, &wrong):
+		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", cp.stored, err)
+	case cp.stored == cp.found:
+		return fmt.Errorf("nothing was copied: %w", err)
+	}
+	return fmt.Errorf("the copy is not whole, the target has the first %d events: %w", cp.stored, err)
 }
 
 // run brings everything to the target that it does not have.
@@ -119,7 +152,7 @@ func (cp *logCopy) run(ctx context.Context, from logReader) error {
 		}
 	}
 	if cp.read == 0 {
-		return errors.New("the source has no event: a log begins with a tariff, so this is not a whole one")
+		return wrongLog("the source has no event: a log begins with a tariff, so this is not a whole one")
 	}
 	return cp.flush(ctx)
 }
@@ -135,12 +168,12 @@ func (cp *logCopy) compare(ctx context.Context, next func() ([]byte, error, bool
 			return err
 		}
 		if !more || string(line) != string(has) {
-			return fmt.Errorf("the target is no beginning of the source: event %d %s", cp.read, differsHow(more))
+			return wrongLog("the target is no beginning of the source: event %d %s", cp.read, differsHow(more))
 		}
 		cp.take(line)
+		cp.found++
 		cp.stored++
 	}
-	cp.found = cp.stored
 	return nil
 }
 
@@ -162,20 +195,20 @@ func (cp *logCopy) take(line []byte) {
 func (cp *logCopy) add(ctx context.Context, line []byte) error {
 	e, err := domain.DecodeEvent(line)
 	if err != nil {
-		return fmt.Errorf("line %d: %w", cp.read+1, err)
+		return wrongLog("line %d: %v", cp.read+1, err)
 	}
 	if _, _, _, ok := e.Stream.Parse(); !ok {
-		return fmt.Errorf("line %d: %q is no stream", cp.read+1, e.Stream)
+		return wrongLog("line %d: %q is no stream", cp.read+1, e.Stream)
 	}
 	if cp.read == 0 && e.Type != domain.TariffPublished {
-		return fmt.Errorf("line 1: it is a %s, and a log begins with a tariff: this is no whole log", e.Type)
+		return wrongLog("line 1: it is a %s, and a log begins with a tariff: this is no whole log", e.Type)
 	}
 	encoded := domain.EncodedEvent{Type: e.Type, Canonical: line}
 	if cp.continues(e) {
 		last := &cp.group[len(cp.group)-1]
 		last.Events = append(last.Events, encoded)
 	} else {
-		if cp.groupEnd-cp.stored >= copyEvents || cp.groupLen >= copyBytes {
+		if cp.read-cp.stored >= copyEvents || cp.bytes >= copyBytes {
 			if err := cp.flush(ctx); err != nil {
 				return err
 			}
@@ -185,8 +218,7 @@ func (cp *logCopy) add(ctx context.Context, line []byte) error {
 		})
 	}
 	cp.take(line)
-	cp.groupLen += uint64(len(line))
-	cp.groupEnd = cp.read
+	cp.bytes += uint64(len(line))
 	return nil
 }
 
@@ -213,10 +245,11 @@ func (cp *logCopy) flush(ctx context.Context) error {
 	taken, err := cp.to.append(context.WithoutCancel(ctx), cp.group)
 	var gap *domain.RevisionConflictError
 	if errors.As(err, &gap) {
-		err = fmt.Errorf("line %d: revision %d of stream %s follows on revision %d: events are missing", cp.stored+taken+1, gap.Expected+1, gap.Stream, gap.Actual)
+		err = wrongLog("line %d: revision %d of stream %s follows on revision %d: events are missing",
+			cp.stored+taken+1, gap.Expected+1, gap.Stream, gap.Actual)
 	}
 	cp.stored += taken
-	cp.group, cp.groupLen, cp.groupEnd = cp.group[:0:0], 0, cp.stored
+	cp.group, cp.bytes = cp.group[:0:0], 0
 	return err
 }
 

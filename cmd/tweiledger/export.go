@@ -31,6 +31,9 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.close()) }()
+	if err := cmd.checkFrom(ctx, from); err != nil {
+		return err
+	}
 	bar := newBar(c.notes, "exporting", "events", -1)
 	out := bufio.NewWriterSize(c.out, 1<<16)
 	for line, err := range from.lines(ctx, cmd.From) {
@@ -46,4 +49,15 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	bar.end()
 	return out.Flush()
+}
+
+// checkFrom sees that the log goes as far as the export is to begin: an older export that has more lines is of another log.
+func (cmd *exportCommand) checkFrom(ctx context.Context, log logReader) error {
+	if cmd.From == 0 {
+		return nil
+	}
+	for _, err := range log.lines(ctx, cmd.From-1) {
+		return err
+	}
+	return fmt.Errorf("the log has fewer than %d events: there is nothing to go on from with --from", cmd.From)
 }
