@@ -30,6 +30,9 @@ func OpenCertificate(certificate, key string, logger *slog.Logger) (*Certificate
 // certificate's, leave in force what was before, and the log says so once.
 func (c *Certificate) Watch(ctx context.Context) { c.files.watch(ctx) }
 
+// Reload reads the files now.
+func (c *Certificate) Reload() { c.files.look(false) }
+
 // config returns how connections are secured. Those that are open keep the certificate that they began with.
 func (c *Certificate) config() *tls.Config {
 	return &tls.Config{

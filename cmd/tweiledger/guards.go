@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 )
@@ -44,8 +41,7 @@ func (f *guardFlags) open() (g guards, err error) {
 	return g, err
 }
 
-// watch reads the files again when they change, and the tokens' on SIGHUP too. It goes on until ctx ends, and the
-// returned function waits for that.
+// watch reads the files again when they change. It goes on until ctx ends, and the returned function waits for that.
 func (g guards) watch(ctx context.Context) (wait func()) {
 	var watching sync.WaitGroup
 	if g.certificate != nil {
@@ -53,21 +49,23 @@ func (g guards) watch(ctx context.Context) (wait func()) {
 	}
 	if g.tokens != nil {
 		watching.Go(func() { g.tokens.Watch(ctx) })
-		hangUp := make(chan os.Signal, 1)
-		signal.Notify(hangUp, syscall.SIGHUP)
-		watching.Go(func() {
-			defer signal.Stop(hangUp)
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-hangUp:
-					g.tokens.Reload()
-				}
-			}
-		})
 	}
 	return watching.Wait
+}
+
+// reload reads the files now.
+func (g guards) reload() {
+	if g.tokens == nil && g.certificate == nil {
+		slog.Warn("nothing_to_reload", "reason", "the service has neither tokens nor a certificate; other settings need a restart")
+		return
+	}
+	slog.Info("reloading")
+	if g.tokens != nil {
+		g.tokens.Reload()
+	}
+	if g.certificate != nil {
+		g.certificate.Reload()
+	}
 }
 
 // scheme is that of the service's address.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 )
@@ -29,6 +32,8 @@ func (*serveCommand) Help() string {
 	return `Serves the API of a ledger in a folder, which no other process may have open. Without --tokens it is open to everybody on this machine, and so listens on loopback addresses only; with them each request needs a token that has the role, on a loopback address too. Without --tls-cert and --tls-key tokens can be read on their way: beyond loopback give both, or put a proxy that speaks TLS before it. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
 
 The views can always be worked out again from the log. Where a new program wants them in another format and can read the old one, or damage is found in them, they are built anew beside those that serve, and switched over to once they have caught up; --rebuild-views has it done for views that you mistrust. /readyz tells how far that is, and the log what came of it. A rebuild that was cut short goes on at the next start.
+
+SIGHUP reads the files of --tokens and of the certificate at once; they are also read again when they change. Other settings need a restart.
 
 SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once. However it ends, nothing that was answered "recorded" is lost.
 
@@ -56,6 +61,10 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
+	// From here on SIGHUP ends nothing. One that comes before the service does waits for it.
+	hangUp := make(chan os.Signal, 1)
+	signal.Notify(hangUp, syscall.SIGHUP)
+	defer signal.Stop(hangUp)
 	s, err := openService(ctx, cmd.Data, cmd.MinFree)
 	if err != nil {
 		return err
@@ -72,25 +81,34 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	srv := startServer(s, listener, guards, cmd.extend)
-	slog.Info("serving", "address", srv.origin, "data", cmd.Data, "size", s.views.Status().Size, "access", guards.access())
+	slog.Info("serving", "address", srv.origin, "data", cmd.Data,
+		"folded", s.views.Status().Size, "access", guards.access())
 	if guards.certificate == nil && !isLoopback(listener.Addr()) {
 		slog.Warn("serving_without_tls", "address", srv.origin, "reason", "whoever is on the way can read the tokens")
 	}
 	fmt.Fprintln(c.out, srv.origin)
-	s.untilDone(ctx, c, srv)
+	s.untilDone(ctx, c, srv, hangUp)
 	return srv.Close()
 }
 
-// untilDone returns when ctx ends or the server has ended, and shows meanwhile how the views are rebuilt.
-func (s *service) untilDone(ctx context.Context, c console, srv *server) {
+// untilDone returns when ctx ends or the server has ended. Meanwhile it shows how the views are rebuilt, and reads the
+// server's files again whenever hangUp, which may be nil, says so.
+func (s *service) untilDone(ctx context.Context, c console, srv *server, hangUp <-chan os.Signal) {
 	showing, cancel := context.WithCancel(ctx)
-	defer cancel()
 	shown := s.showFold(showing, c)
-	select {
-	case <-ctx.Done():
-		slog.Info("stopping", "size", s.views.Status().Size)
-	case <-srv.ended:
+	defer func() {
+		cancel()
+		<-shown
+	}()
+	for {
+		select {
+		case <-hangUp:
+			srv.guards.reload()
+		case <-ctx.Done():
+			slog.Info("stopping", "folded", s.views.Status().Size)
+			return
+		case <-srv.ended:
+			return
+		}
 	}
-	cancel()
-	<-shown
 }

@@ -11,6 +11,7 @@ import (
 type server struct {
 	// origin is where, such as http://127.0.0.1:8080.
 	origin string
+	guards guards
 	// stop asks the server to answer what it accepted and to end.
 	stop context.CancelFunc
 	// err is why it ended by itself; it is there once ended is closed.
@@ -28,7 +29,7 @@ func startServer(s *service, listener net.Listener, g guards, extend func(*httpa
 		extend(api)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), stop: stop, ended: make(chan struct{})}
+	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), guards: g, stop: stop, ended: make(chan struct{})}
 	wait := g.watch(ctx)
 	go func() {
 		defer close(srv.ended)
