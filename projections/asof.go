@@ -178,7 +178,7 @@ func (s *Snapshot) setRecorded(statement *domain.Statement) error {
 	if statement.Size == 0 {
 		return nil
 	}
-	place, err := s.place(statement.Size - 1)
-	statement.RecordedThrough = place.recorded.time()
+	recorded, err := s.recordedAt(statement.Size - 1)
+	statement.RecordedThrough = recorded.time()
 	return err
 }

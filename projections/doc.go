@@ -57,7 +57,7 @@
 //	f <number>                   an account's id
 //	g <number>                   a post's id
 //	h <event id>                 the withdrawal or removal that took back what the event moved
-//	i <index>                    position, stream, revision, when it was recorded
+//	i <index>                    position, stream, revision
 //	j <scope> <size>             a block of a journal: the statement as of the size, the touches that led to it
 //	k <comment>                  a comment: who, when, sums, reactions
 //	l <post> 00 <index>          a comment's id, by the event that added it
@@ -68,6 +68,7 @@
 //	r <account> 00 <post>        an account under a post: statement, its reads and its reaction, last touches
 //	s <event id>                 the event that a reversal is about
 //	t <scope> <depth> <time>     a node of a time tree: touches, or what its parts add up to
+//	u <index / 64>               when each of 64 events was recorded
 //	v <post> 00 <n>              what the nth event on a post's stream set
 //
 // # Determinism

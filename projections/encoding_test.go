@@ -149,7 +149,12 @@ func TestRowsComeBack(t *testing.T) {
 			timed: rapid.Uint64().Draw(t, "timed"), timedRecorded: drawInstant(t), versions: rapid.Uint64().Draw(t, "versions"),
 		})
 		position := domain.NewPosition(rapid.Uint64().Draw(t, "commit"), rapid.Uint64().Draw(t, "prepare"))
-		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision"), drawInstant(t)})
+		comesBack(t, placeTable, placeRow{position, text.Draw(t, "stream"), rapid.Uint64().Draw(t, "revision")})
+		var times timesRow
+		for range rapid.IntRange(1, timesBlock).Draw(t, "times") {
+			times.add(drawInstant(t))
+		}
+		comesBack(t, timesTable, times)
 		comesBack(t, versionTable, versionRow{rapid.Uint64().Draw(t, "index"), drawInstant(t), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
 		c1 := commentRow{commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
 			isRemoved: rapid.Bool().Draw(t, "is removed"), sums: drawStatement(t).sums, earned: drawAmount(t), likes: 1, dislikes: 2}

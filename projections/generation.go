@@ -19,6 +19,10 @@ type generation struct {
 	unused  chan struct{}
 	// loaded says that the store held views when it was opened.
 	loaded bool
+	// commits is the number of commits begun and ended: odd while one is under way. known is the checkpoint of the last
+	// one, nil where it is to be read. So a snapshot between commits need not read it.
+	commits atomic.Uint64
+	known   atomic.Pointer[checkpoint]
 
 	// The views' mu guards what is below.
 	checkpoint checkpoint // of the last commit
@@ -56,7 +60,35 @@ func (g *generation) load(ctx context.Context) (difference string, err error) {
 		return fmt.Sprintf("the views have format %d, not %d", g.checkpoint.format, viewFormat), nil
 	}
 	g.loaded = true
+	known := g.checkpoint
+	g.known.Store(&known)
 	return g.checkpoint.compare(ctx, g.store, g.views.log)
+}
+
+// commit commits rows, and the checkpoint among them.
+func (g *generation) commit(rows []Row, c *checkpoint) error {
+	g.commits.Add(1)
+	defer g.commits.Add(1)
+	err := g.store.Commit(rows)
+	known := *c
+	switch {
+	case err == nil:
+		g.known.Store(&known)
+	case !errors.Is(err, ErrPaused):
+		g.known.Store(nil)
+	}
+	return err
+}
+
+// snapshot returns the rows as of the last commit, and its checkpoint.
+func (g *generation) snapshot() (rows StoreSnapshot, c checkpoint, err error) {
+	began := g.commits.Load()
+	rows = g.store.Snapshot()
+	if known := g.known.Load(); known != nil && began%2 == 0 && g.commits.Load() == began {
+		return rows, *known, nil
+	}
+	_, err = checkpointTable.read(rows, struct{}{}, &c)
+	return rows, c, err
 }
 
 // outdated reports whether the rows have an older format. They are read, but nothing is folded into them any more.

@@ -24,8 +24,6 @@ type placeRow struct {
 	position domain.Position
 	stream   string
 	revision uint64
-	// recorded is when the event was recorded.
-	recorded instant
 }
 
 var (
@@ -42,11 +40,11 @@ const messagePrefix = 'm'
 
 func encodePlace(dst []byte, r *placeRow) []byte {
 	dst = appendText(appendPosition(dst, r.position), r.stream)
-	return appendInstant(binary.AppendUvarint(dst, r.revision), r.recorded)
+	return binary.AppendUvarint(dst, r.revision)
 }
 
 func decodePlace(d *decoder, r *placeRow) {
-	r.position, r.stream, r.revision, r.recorded = d.position(), d.text(), d.uvarint(), d.instant()
+	r.position, r.stream, r.revision = d.position(), d.text(), d.uvarint()
 }
 
 // places is the read model of where events are: by index, by id, by message. Its rows are written and never changed.
@@ -59,7 +57,7 @@ func newPlaces(f *fold) model {
 func (p *places) want(*event) {}
 
 func (p *places) fold(e *event) error {
-	row := placeRow{e.position, string(e.Stream), uint64(e.Revision), e.recorded}
+	row := placeRow{e.position, string(e.Stream), uint64(e.Revision)}
 	p.byIndex.add(func(dst []byte) []byte { return placeTable.key(dst, e.index) },
 		func(dst []byte) []byte { return encodePlace(dst, &row) })
 	p.byID.add(func(dst []byte) []byte { return eventTable.key(dst, e.ID) },
@@ -74,19 +72,15 @@ func (s *Snapshot) Place(index uint64) (Place, error) {
 	if s.err != nil {
 		return Place{}, s.err
 	}
-	row, err := s.place(index)
-	if err != nil {
-		return Place{}, err
-	}
-	return Place{index, row.position, domain.Stream(row.stream), domain.Revision(row.revision)}, nil
-}
-
-func (s *Snapshot) place(index uint64) (row placeRow, err error) {
+	var row placeRow
 	found, err := placeTable.read(s.rows, index, &row)
 	if err == nil && !found {
 		err = fmt.Errorf("index %d: %w", index, ErrNotFolded)
 	}
-	return row, err
+	if err != nil {
+		return Place{}, err
+	}
+	return Place{index, row.position, domain.Stream(row.stream), domain.Revision(row.revision)}, nil
 }
 
 // Event returns where the event with an id is, and whether there is one.

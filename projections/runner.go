@@ -217,7 +217,7 @@ func (r *runner) writeAll(ctx context.Context) {
 func (r *runner) commit(ctx context.Context) error {
 	r.write.sort()
 	for retry := newRetry(); ; {
-		err := r.views.store.Commit(r.write.rows)
+		err := r.views.commit(r.write.rows, &r.write.checkpoint)
 		if err == nil {
 			return nil
 		}

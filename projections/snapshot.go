@@ -13,8 +13,8 @@ type Snapshot struct {
 
 // newSnapshot returns a snapshot of a generation that was acquired for it.
 func newSnapshot(g *generation) *Snapshot {
-	s := &Snapshot{rows: g.store.Snapshot(), of: g}
-	_, s.err = checkpointTable.read(s.rows, struct{}{}, &s.checkpoint)
+	s := &Snapshot{of: g}
+	s.rows, s.checkpoint, s.err = g.snapshot()
 	return s
 }
 

@@ -19,7 +19,7 @@ import (
 // The sizes, in bytes. They bound the memory: all stores of a folder share one cache, and memtables take theirs out of it.
 // Keys are mostly random, so a large memtable saves compactions; it also bounds what a start reads of Pebble's log.
 const (
-	cacheBytes    = 96 << 20
+	cacheBytes    = 32 << 20
 	memTableBytes = 32 << 20
 )
 
@@ -80,6 +80,8 @@ func (s *Store) options() *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 4 << 10
+		// The index of most tables is one block: an index of indexes would be one more look-up for each row.
+		o.Levels[i].IndexBlockSize = 256 << 10
 	}
 	// What lies above all others is soon written again.
 	o.Levels[0].Compression = func() *sstable.CompressionProfile { return block.NoCompression }
