@@ -19,8 +19,8 @@ const pebbleFormat = pebble.FormatValueSeparation
 
 const (
 	// The events' memtable bounds what a start replays.
-	eventsMemTable = 16 << 20
-	// groupBytes ends a group. It is far below half a memtable, from where on Pebble gives a batch a table of its own.
+	eventsMemTable = 8 << 20
+	// groupBytes ends a group. It is well below half a memtable, from where on Pebble gives a batch a table of its own.
 	groupBytes = 2 << 20
 
 	indexMemTable = 4 << 20
