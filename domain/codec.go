@@ -183,6 +183,51 @@ func DecodeEvent(canonical []byte) (*Event, error) {
 
 // unsupported returns why a line cannot be read: that its type is of a newer program, where it names such a one, else the
 // error given. A new type may have members that nobody here knows, so its name may not be reached in reading.
+// LinePlace returns the stream and the revision that a canonical line says, without reading the rest of it as an event.
+// It reports false for what is no such line.
+func LinePlace(line []byte) (stream Stream, revision Revision, ok bool) {
+	s := scanner{text: string(line)}
+	for first := true; s.more(first, '{', '}'); first = false {
+		switch s.key() {
+		case "revision":
+			revision, ok = Revision(s.uint()), true
+		case "stream": // comes behind the revision
+			stream = Stream(s.string())
+			return stream, revision, ok && s.err == nil
+		default:
+			s.skip()
+		}
+	}
+	return "", 0, false
+}
+
+// skip steps over a value, whatever it is.
+func (s *scanner) skip() {
+	for depth := 0; s.err == nil; {
+		switch c := s.peek(); c {
+		case '"':
+			s.string()
+		case '{', '[':
+			depth++
+			s.at++
+		case '}', ']':
+			depth--
+			s.at++
+		case 0:
+			s.fail("a value without an end")
+		case ',':
+			s.at++
+		default:
+			for s.at < len(s.text) && !strings.ContainsRune(`,}]"{[`, rune(s.text[s.at])) {
+				s.at++
+			}
+		}
+		if c := s.peek(); depth == 0 && (c == ',' || c == '}') {
+			return
+		}
+	}
+}
+
 func unsupported(canonical []byte, err error) error {
 	var line struct {
 		Type string `json:"type"`

@@ -1,0 +1,75 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// notLeaderError: the node is not the leader.
+type notLeaderError struct {
+	// leader is who is, "" where the node did not say.
+	leader string
+}
+
+func (e *notLeaderError) Error() string { return "the node is not the leader, " + e.leader + " is" }
+
+// errSilent: nothing came for too long.
+var errSilent = errors.New("the store was silent for too long")
+
+// refusal returns the error of a call of the protocol as what its trailers say.
+func refusal(err error, trailers metadata.MD) error {
+	for _, exception := range trailers.Get("exception") {
+		if exception == "not-leader" {
+			elsewhere := &notLeaderError{}
+			if host, port := trailers.Get("leader-endpoint-host"), trailers.Get("leader-endpoint-port"); len(host) > 0 && len(port) > 0 {
+				elsewhere.leader = net.JoinHostPort(host[0], port[0])
+			}
+			return elsewhere
+		}
+	}
+	return plain(err)
+}
+
+// plain returns an error of gRPC with a text for an operator.
+func plain(err error) error {
+	switch s, _ := status.FromError(err); s.Code() {
+	case codes.Unauthenticated:
+		return fmt.Errorf("the store does not know the user, or not with this password: %w", err)
+	case codes.PermissionDenied:
+		return fmt.Errorf("the store does not let the user do this: %w", err)
+	}
+	return err
+}
+
+// failed returns why a read at a node failed, as the port says it, and gives the node up where it is of no use any more.
+func (l *Log) failed(ctx context.Context, n *node, err error) error {
+	var coded *esdb.Error
+	isCoded := errors.As(err, &coded)
+	switch {
+	case l.finder.ctx.Err() != nil:
+		return domain.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, domain.ErrCorrupt):
+		return err
+	case isCoded && coded.Code() == esdb.ErrorCodeResourceNotFound:
+		return domain.ErrStreamNotFound
+	case isCoded && coded.Code() == esdb.ErrorCodeStreamDeleted:
+		return fmt.Errorf("%w: %w", err, domain.ErrCorrupt)
+	case !isDropped(err):
+		n.lose(err)
+	}
+	return l.finder.unavailable(plain(err))
+}
+
+// isDropped reports whether only the subscription ended, because it was too slow.
+func isDropped(err error) bool { return status.Code(err) == codes.Aborted }

@@ -1,0 +1,128 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// Bounds of what is read ahead of who takes it. Beyond them the store waits.
+const (
+	inboxEvents = 2048
+	inboxBytes  = 2 << 20
+)
+
+// inbox holds what was received and not taken yet.
+type inbox struct {
+	mu     sync.Mutex // guards the next three
+	events []domain.LogEvent
+	bytes  int
+	end    error // why no more will come, io.EOF where that is all
+	// came says that something came, taken that something was taken.
+	came, taken chan struct{}
+}
+
+// receiver returns the next event of a call of the client, nil for a sign of life; io.EOF at the end.
+type receiver func() (*esdb.RecordedEvent, error)
+
+// receive opens a call of the client, which ends with ctx, and puts what it gives into an inbox. The client may hang
+// whatever its context says, and panic: neither gets further than this.
+func (l *Log) receive(ctx context.Context, open func() (receiver, error)) *inbox {
+	b := &inbox{came: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				b.ended(fmt.Errorf("the store's client failed: %v", r))
+			}
+		}()
+		next, err := open()
+		for err == nil {
+			var e *esdb.RecordedEvent
+			if e, err = next(); err == nil {
+				err = b.put(ctx, l, e)
+			}
+		}
+		b.ended(err)
+	}()
+	return b
+}
+
+// put puts an event into the inbox, as soon as there is room.
+func (b *inbox) put(ctx context.Context, l *Log, e *esdb.RecordedEvent) error {
+	if e == nil {
+		signal(b.came)
+		return nil
+	}
+	event, err := l.read(e)
+	if err != nil {
+		return err
+	}
+	for {
+		b.mu.Lock()
+		if len(b.events) < inboxEvents && b.bytes < inboxBytes {
+			b.events = append(b.events, event)
+			b.bytes += len(event.Canonical)
+			b.mu.Unlock()
+			signal(b.came)
+			return nil
+		}
+		b.mu.Unlock()
+		select {
+		case <-b.taken:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *inbox) ended(err error) {
+	b.mu.Lock()
+	b.end = err
+	b.mu.Unlock()
+	signal(b.came)
+}
+
+// take takes all that is there, or what comes first. It returns io.EOF at the end, and errSilent where nothing at all
+// came for so long.
+func (b *inbox) take(ctx context.Context, patience time.Duration) ([]domain.LogEvent, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		b.mu.Lock()
+		events, end := b.events, b.end
+		b.events, b.bytes = nil, 0
+		b.mu.Unlock()
+		if len(events) > 0 {
+			signal(b.taken)
+			return events, nil
+		}
+		if end != nil {
+			return nil, end
+		}
+		select {
+		case <-b.came:
+			timer.Reset(patience)
+		case <-timer.C:
+			return nil, errSilent
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// isEnd reports whether a call gave all that it had.
+func isEnd(err error) bool { return errors.Is(err, io.EOF) }

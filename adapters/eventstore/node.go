@@ -1,0 +1,153 @@
+package eventstore
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+)
+
+// node is the connection to the leader: one of its own for appends, and two clients, so that neither reads nor
+// subscriptions take streams of HTTP/2 from each other. It is used until it is lost, and then all of it is replaced: so is
+// a client that died of its own faults.
+type node struct {
+	endpoint string
+	conn     *grpc.ClientConn
+	// reads and follows are the clients for streams and for subscriptions.
+	reads, follows *esdb.Client
+	appends        *appender
+	// ctx ends when the node is lost; its cause says why.
+	ctx  context.Context
+	lose context.CancelCauseFunc
+	once sync.Once
+}
+
+// maxMessage is the longest message of the store that is taken: an event at its longest, with room.
+const maxMessage = 17 << 20
+
+// open connects to a node, and sees that it is the leader and lets us in.
+func (f *finder) open(endpoint string) (*node, error) {
+	conn, err := f.log.dial(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", endpoint, err)
+	}
+	n := &node{endpoint: endpoint, conn: conn}
+	n.ctx, n.lose = context.WithCancelCause(f.ctx)
+	ctx, cancel := context.WithTimeout(n.ctx, f.log.patience())
+	defer cancel()
+	_, err = f.log.lastOf(ctx, n)
+	if err == nil {
+		err = n.connectClients(f.log.address.config)
+	}
+	if err == nil {
+		n.appends, err = newAppender(n, f.log)
+	}
+	if err != nil {
+		n.lose(err)
+		n.close()
+		return nil, fmt.Errorf("%s: %w", endpoint, err)
+	}
+	return n, nil
+}
+
+func (n *node) connectClients(of *esdb.Configuration) (err error) {
+	config := *of
+	config.Address, config.GossipSeeds, config.DnsDiscover = n.endpoint, nil, false
+	// A client that does not connect at once is replaced with the node.
+	config.MaxDiscoverAttempts, config.DiscoveryInterval = 1, 1
+	if n.reads, err = esdb.NewClient(&config); err != nil {
+		return err
+	}
+	n.follows, err = esdb.NewClient(&config)
+	return err
+}
+
+// lost returns why the node was lost.
+func (n *node) lost() error { return context.Cause(n.ctx) }
+
+// leader returns who the leader is instead, as far as the node was lost by not being it.
+func (n *node) leader() string {
+	var elsewhere *notLeaderError
+	if errors.As(n.lost(), &elsewhere) {
+		return elsewhere.leader
+	}
+	return ""
+}
+
+// close closes what is open of the node. A client's calls that hang end with it.
+func (n *node) close() {
+	n.once.Do(func() {
+		if n.appends != nil {
+			n.appends.close()
+		}
+		for _, c := range []*esdb.Client{n.reads, n.follows} {
+			if c != nil {
+				_ = c.Close()
+			}
+		}
+		_ = n.conn.Close()
+	})
+}
+
+// patience is how long a node may take to answer while one is looked for.
+func (l *Log) patience() time.Duration {
+	return time.Duration(l.address.config.GossipTimeout) * time.Second
+}
+
+// dial returns a connection, which connects when it is used, as the client does.
+func (l *Log) dial(endpoint string) (*grpc.ClientConn, error) {
+	config := l.address.config
+	transport := insecure.NewCredentials()
+	if !config.DisableTLS {
+		secured := &tls.Config{InsecureSkipVerify: config.SkipCertificateVerification, RootCAs: config.RootCAs}
+		if config.UserCertFile != "" {
+			pair, err := tls.LoadX509KeyPair(config.UserCertFile, config.UserKeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("loading the user's certificate: %w", err)
+			}
+			secured.Certificates = []tls.Certificate{pair}
+		}
+		transport = credentials.NewTLS(secured)
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+	}
+	if config.KeepAliveInterval >= 0 {
+		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: config.KeepAliveInterval, Timeout: config.KeepAliveTimeout, PermitWithoutStream: true,
+		}))
+	}
+	if config.Username != "" {
+		options = append(options, grpc.WithPerRPCCredentials(basicAuth(config.Username+":"+config.Password)))
+	}
+	return grpc.NewClient(endpoint, options...)
+}
+
+// basicAuth is user:password, sent with each call, over TLS only.
+type basicAuth string
+
+func (b basicAuth) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(b))}, nil
+}
+
+func (basicAuth) RequireTransportSecurity() bool { return true }
+
+// fromLeader has the store refuse a call where it is not answered by the leader. The client does not say so.
+func fromLeader(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
+}
+
+// streamsOf returns the protocol's streams at a node.
+func streamsOf(n *node) streams.StreamsClient { return streams.NewStreamsClient(n.conn) }
