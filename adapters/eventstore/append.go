@@ -10,7 +10,6 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -321,7 +320,7 @@ func refused(a *domain.Append, s *status.Status) error {
 	case details.MessageIs(&shared.AccessDenied{}), details.MessageIs(&shared.BadRequest{}):
 		return fmt.Errorf("%w: the store refused it: %s", domain.ErrUnavailable, s.GetMessage())
 	}
-	return unknown(fmt.Errorf("the store says %s: %s", codes.Code(s.GetCode()), s.GetMessage()))
+	return unknown(fmt.Errorf("the store says: %s", s.GetMessage()))
 }
 
 // importPatience bounds the time in which an append of unknown outcome is settled.
