@@ -267,7 +267,8 @@ func firstDifference(e, want *Event) (invariant, what string) {
 		return "I5", fmt.Sprintf("the tariff is %d, not %d", e.Tariff, want.Tariff)
 	case !slices.Equal(e.Postings, want.Postings):
 		return "I5", "the postings are others"
-	case e.Type == PnLReportIssued && !(sameStatement(e.Statement, want.Statement) && sameStatement(e.OwnStatement, want.OwnStatement)):
+	case e.Type == PnLReportIssued &&
+		!(sameStatement(e.Statement, want.Statement) && sameStatement(e.OwnStatement, want.OwnStatement)):
 		return "I10", "the report's statements are others"
 	case e.Reason != want.Reason:
 		return "I12", fmt.Sprintf("the reason is %q, not %q", e.Reason, want.Reason)
@@ -310,7 +311,9 @@ func (c *checker) checkTariff(e *Event, line []byte) error {
 }
 
 // checkRequest decides an operator's request again.
-func (c *checker) checkRequest(e *Event, line []byte, about EventID, decide func(request, []*Event) (fresh, recorded *Event, _ *Rejection)) error {
+func (c *checker) checkRequest(
+	e *Event, line []byte, about EventID, decide func(request, []*Event) (fresh, recorded *Event, _ *Rejection),
+) error {
 	r := request{event: about, note: e.Note, by: e.By, now: e.RecordedAt}
 	want, recorded, rej := decide(r, c.operated[e.Stream])
 	switch {
@@ -328,7 +331,8 @@ func (c *checker) checkReport(e *Event, line []byte) error {
 		return c.differs(e, "I10", "the report is of size %d, beyond its own place", e.Size)
 	}
 	if e.OccurredAt.After(e.RecordedAt.Add(tariffLeadThird)) {
-		return c.differs(e, "I14", "it occurred at %s, more than %s after it was recorded", FormatTime(e.OccurredAt), tariffLeadThird)
+		return c.differs(e, "I14", "it occurred at %s, more than %s after it was recorded", FormatTime(e.OccurredAt),
+			tariffLeadThird)
 	}
 	post, ok := c.streams[PostStream(e.PostID)].(*postState)
 	if !ok {
@@ -421,7 +425,8 @@ func engagementOf(e *Event) *Engagement {
 
 // facts returns what an engagement was decided on.
 func (c *checker) facts(e *Event, own, about Stream) (facts, error) {
-	f := facts{now: e.RecordedAt, tariffs: c.tariffs.tariffs, id: NewEventID(e.Message(), own), own: c.state(own), post: new(postState), comment: new(commentState)}
+	f := facts{now: e.RecordedAt, tariffs: c.tariffs.tariffs, id: NewEventID(e.Message(), own), own: c.state(own),
+		post: new(postState), comment: new(commentState)}
 	if about == "" {
 		return f, nil
 	}

@@ -48,7 +48,8 @@ func (e *Engagement) places() (own, about Stream) {
 // for a switch. That the message is not there yet was looked at before.
 func (e *Engagement) decide(own Stream, f *facts) ([]*Event, *Rejection) {
 	if e.OccurredAt.After(f.now.Add(tariffLeadThird)) {
-		return nil, reject(CodeInFuture, "time", "%s is more than %s ahead of %s", FormatTime(e.OccurredAt), tariffLeadThird, FormatTime(f.now))
+		return nil, reject(CodeInFuture, "time", "%s is more than %s ahead of %s", FormatTime(e.OccurredAt), tariffLeadThird,
+			FormatTime(f.now))
 	}
 	d := decision{Engagement: e, facts: f, stream: own}
 	switch e.Type {
@@ -148,7 +149,8 @@ func (d *decision) read() ([]*Event, *Rejection) {
 	}
 	// Without a tariff a read moves nothing either, and too_many comes before no_tariff.
 	if len(e.Postings) == 0 && reading.idle >= maxIdleReads {
-		return nil, reject(CodeTooMany, "", "%d reads that moved nothing are recorded for this account under this post", reading.idle)
+		return nil, reject(CodeTooMany, "", "%d reads that moved nothing are recorded for this account under this post",
+			reading.idle)
 	}
 	if rej != nil {
 		return nil, rej
@@ -183,7 +185,8 @@ func (d *decision) comment() ([]*Event, *Rejection) {
 		return nil, rej
 	}
 	if d.Level < t.CommentMinLevel {
-		return nil, reject(CodeLevelTooLow, "data.level", "commenting is available from level %d, not %d", t.CommentMinLevel, d.Level)
+		return nil, reject(CodeLevelTooLow, "data.level", "commenting is available from level %d, not %d", t.CommentMinLevel,
+			d.Level)
 	}
 	e := d.event()
 	e.Author, e.Commenter, e.Level = d.post.author, d.AccountID, d.Level
@@ -331,7 +334,8 @@ func (d *decision) inOrder(s *reactionState) *Rejection {
 }
 
 func (d *decision) outOfOrder(newest time.Time) *Rejection {
-	return reject(CodeOutOfOrder, "time", "%s is older than %s, what was recorded here last", FormatTime(d.OccurredAt), FormatTime(newest))
+	return reject(CodeOutOfOrder, "time", "%s is older than %s, what was recorded here last", FormatTime(d.OccurredAt),
+		FormatTime(newest))
 }
 
 func later(a, b time.Time) time.Time {

@@ -10,8 +10,8 @@
 //	                                  append to one stream at its revision       EventLog.Append
 //	                          ◄────── Outcome
 //
-// A stream is one consistency boundary: small, guarded by the expected revision of an append, with no lock. An engagement
-// is decided on durable facts only. An append that loses a race is decided again.
+// A stream is one consistency boundary: small, guarded by the expected revision of an append, with no lock. An
+// engagement is decided on durable facts only. An append that loses a race is decided again.
 //
 // To add an engagement type: a row in eventTypes (eventtype.go), its members in engagementMembers (engagement.go), the
 // shape of its event in eventShapes (codec.go), its stream in places and its rule in decide (decide.go), its step in

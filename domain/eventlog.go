@@ -67,7 +67,8 @@ type MessageTakenError struct {
 }
 
 func (e *MessageTakenError) Error() string {
-	return fmt.Sprintf("source %q id %q is recorded at position %s on another stream", e.Message.Source, e.Message.ID, e.Held.Position)
+	return fmt.Sprintf("source %q id %q is recorded at position %s on another stream", e.Message.Source, e.Message.ID,
+		e.Held.Position)
 }
 
 func (e *MessageTakenError) Unwrap() error { return ErrMessageTaken }

@@ -83,7 +83,8 @@ func (ts Tariffs) agreeWith(log Tariffs) error {
 			return fmt.Errorf("tariff %d is not in the log, which has %d: publish it", i+1, len(log))
 		}
 		if !ts[i].Equal(&log[i]) {
-			return fmt.Errorf("tariff %d is not the log's version %d: what is recorded does not change, publish a new version", i+1, i+1)
+			return fmt.Errorf("tariff %d is not the log's version %d: what is recorded does not change, publish a new version",
+				i+1, i+1)
 		}
 	}
 	return nil
@@ -304,7 +305,9 @@ func (l *Ledger) Reinstate(ctx context.Context, reversal EventID, note, by strin
 	return l.operate(ctx, request{event: reversal, note: note, by: by}, request.reinstate)
 }
 
-func (l *Ledger) operate(ctx context.Context, r request, decide func(request, []*Event) (fresh, recorded *Event, _ *Rejection)) Outcome {
+func (l *Ledger) operate(
+	ctx context.Context, r request, decide func(request, []*Event) (fresh, recorded *Event, _ *Rejection),
+) Outcome {
 	o := Outcome{Message: Message{LedgerSource, r.event.String()}}
 	if rej := r.validate(); rej != nil {
 		return o.rejected(rej)

@@ -151,7 +151,8 @@ func historyOf(of *Event, stream []*Event) (h history) {
 		switch {
 		case e.Type == EventReversed && e.Reverses == of.ID:
 			h.reversed, h.reversals = true, append(h.reversals, e)
-		case e.Type == EventReinstated && slices.ContainsFunc(h.reversals, func(r *Event) bool { return r.ID == e.Reinstates }):
+		case e.Type == EventReinstated && slices.ContainsFunc(h.reversals,
+			func(r *Event) bool { return r.ID == e.Reinstates }):
 			h.reversed, h.reinstated = false, e
 		case e.Withdraws == of.ID, e.Type == CommentRemoved && e.Reverses == of.ID:
 			h.ended = true

@@ -127,8 +127,9 @@ func open(tasks []*task) (open []*task) {
 	return open
 }
 
-// decide decides the tasks as of one moment, given the states of what they are about. The moment is read before the tariffs are found to be fresh, and again for
-// each part of a wave and each attempt: what was waited for may have taken longer than a third of the lead.
+// decide decides the tasks as of one moment, given the states of what they are about. The moment is read before the
+// tariffs are found to be fresh, and again for each part of a wave and each attempt: what was waited for may have taken
+// longer than a third of the lead.
 func (b *batch) decide(ctx context.Context, tasks []*task, about map[Stream]*loaded) {
 	now := b.now()
 	ts, err := b.Tariffs(ctx)
@@ -267,7 +268,8 @@ func (l *Ledger) repeated(ctx context.Context, t *task, at Revision, read []Reco
 }
 
 func conflictingDuplicate(on Stream) *Rejection {
-	return reject(CodeConflictingDuplicate, "", "the same source and id were sent with other content, recorded on stream %s", on)
+	return reject(CodeConflictingDuplicate, "",
+		"the same source and id were sent with other content, recorded on stream %s", on)
 }
 
 // conflicting returns the rejection of a message that was recorded on another stream, else the one given.

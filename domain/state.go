@@ -24,7 +24,8 @@ func (s *spine) seen() *spine { return s }
 // add takes the next event. The ids grow in place, so a state that several may step from must be shared first.
 func (s *spine) add(e *Event) error {
 	if int(e.Revision) != len(s.ids) {
-		return fmt.Errorf("stream %s: event %s has revision %d where %d is next: %w", e.Stream, e.ID, e.Revision, len(s.ids), ErrCorrupt)
+		return fmt.Errorf("stream %s: event %s has revision %d where %d is next: %w", e.Stream, e.ID, e.Revision, len(s.ids),
+			ErrCorrupt)
 	}
 	s.ids = append(s.ids, e.ID)
 	return nil
@@ -47,7 +48,8 @@ func (s *spine) find(id EventID) (Revision, bool) {
 }
 
 func errMisplaced(e *Event) error {
-	return fmt.Errorf("stream %s: event %s of type %s cannot stand at revision %d: %w", e.Stream, e.ID, e.Type, e.Revision, ErrCorrupt)
+	return fmt.Errorf("stream %s: event %s of type %s cannot stand at revision %d: %w", e.Stream, e.ID, e.Type, e.Revision,
+		ErrCorrupt)
 }
 
 // newState returns the state of a stream without events.

@@ -145,9 +145,9 @@ func (l *Ledger) keep(t *task) {
 	l.subjects.put(t.own, s)
 }
 
-// cacheFor returns the cache for the streams of a kind, and the least last revision of what it is worth keeping: all that
-// many decisions read, and what is long to read of the streams of one account each, which are nearly all short. Apart
-// from the others these cost little to be looked for.
+// cacheFor returns the cache for the streams of a kind, and the least last revision of what it is worth keeping: all
+// that many decisions read, and what is long to read of the streams of one account each, which are nearly all short.
+// Apart from the others these cost little to be looked for.
 func (l *Ledger) cacheFor(kind StreamKind) (*stateCache, Revision) {
 	if kind == KindPost || kind == KindComment {
 		return &l.subjects, 0

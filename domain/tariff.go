@@ -177,7 +177,8 @@ func (t *Tariff) Validate() error {
 			return err
 		}
 		if perEngagement[r.Engagement]++; perEngagement[r.Engagement] > MaxTariffRowsPerEngagement {
-			return fieldErrorf(fmt.Sprintf("rows[%d].engagement", i), "more than %d rows for %s", MaxTariffRowsPerEngagement, r.Engagement.TariffName())
+			return fieldErrorf(fmt.Sprintf("rows[%d].engagement", i), "more than %d rows for %s", MaxTariffRowsPerEngagement,
+				r.Engagement.TariffName())
 		}
 	}
 	return nil

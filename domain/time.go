@@ -23,7 +23,8 @@ func ParseTime(s string) (time.Time, error) {
 }
 
 // rfc3339 reports whether s has the form 2026-01-29T12:00:00[.123456789](Z|±12:00), ranges of the date's and time's
-// digits aside: those time.Parse checks, which for its part takes other forms too, and offsets of 24 hours or 60 minutes.
+// digits aside: those time.Parse checks, which for its part takes other forms too, and offsets of 24 hours or 60
+// minutes.
 func rfc3339(s string) bool {
 	const date = "0000-00-00T00:00:00"
 	if !hasForm(s, date) {

@@ -81,9 +81,9 @@ func (s *Snapshot) rankedRow(t *table[string, rankedRow], id string) (scopeRow, 
 // Statement returns the statement of a scope (DESIGN section 6). It wraps ErrUnknownPost for a scope with a post that
 // nobody published, by the size asked for, and ErrNotFolded for a size beyond Size. The caller may change what it gets.
 //
-// As of a size or of a time it reads a few rows, however much happened in the scope, and for an account under a post what
-// the post's own stream set; as of both it reads the scope's journal up to the size, and ends with ctx's error where
-// ctx ends before.
+// As of a size or of a time it reads a few rows, however much happened in the scope, and for an account under a post
+// what the post's own stream set; as of both it reads the scope's journal up to the size, and ends with ctx's error
+// where ctx ends before.
 func (s *Snapshot) Statement(ctx context.Context, scope domain.Scope, asOf AsOf) (*domain.Statement, error) {
 	row, err := s.scope(scope, asOf)
 	if err != nil {

@@ -57,8 +57,8 @@ func (n naive) statementAsOf(scope domain.Scope, a projections.AsOf) *domain.Sta
 	return s
 }
 
-// course records a random course of events, of which some occurred long before others that stand before them, with small
-// blocks and nodes.
+// course records a random course of events, of which some occurred long before others that stand before them, with
+// small blocks and nodes.
 func course(t *testing.T, rt *rapid.T) (*logtest.Memory, naive, *projections.Snapshot) {
 	projections.SetSizes(t, rapid.IntRange(1, 5).Draw(rt, "recent"), rapid.IntRange(1, 4).Draw(rt, "leaf"))
 	log := logtest.NewMemory(logtest.MemoryOptions{})
@@ -131,8 +131,8 @@ func TestAsOfBeyondTheEnd(t *testing.T) {
 	}
 }
 
-// TestJournal: pages of a journal have every event that touched the scope, in order, once, and filters leave out just what
-// they say.
+// TestJournal: pages of a journal have every event that touched the scope, in order, once, and filters leave out just
+// what they say.
 func TestJournal(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		_, events, s := course(t, rt)

@@ -31,8 +31,8 @@ type checkpoint struct {
 	last, first leafHash
 }
 
-// leafHash is the hash of an event's leaf in the log's hash tree (RFC 6962, section 2.1): SHA-256 of a zero byte and the
-// canonical line.
+// leafHash is the hash of an event's leaf in the log's hash tree (RFC 6962, section 2.1): SHA-256 of a zero byte and
+// the canonical line.
 type leafHash [sha256.Size]byte
 
 func hashLeaf(line []byte) (h leafHash) {
@@ -100,7 +100,8 @@ func (c *checkpoint) compareLast(ctx context.Context, place placeRow, log domain
 		}
 		return "", nil
 	}
-	return fmt.Sprintf("the log lacks event %d, which was folded: it is older than the views, or another one", c.size-1), nil
+	return fmt.Sprintf("the log lacks event %d, which was folded: it is older than the views, or another one",
+		c.size-1), nil
 }
 
 // firstEvent returns the line of the log's first event, nil for an empty log.

@@ -1,6 +1,6 @@
-// Package projections folds the log into the views that reads are answered from: statements of each post, account, account
-// under a post, and of the platform, now and as of any size or time; their journals and histories; posts, comments and
-// accounts in lists; and where each event is (DESIGN sections 5 and 6).
+// Package projections folds the log into the views that reads are answered from: statements of each post, account,
+// account under a post, and of the platform, now and as of any size or time; their journals and histories; posts,
+// comments and accounts in lists; and where each event is (DESIGN sections 5 and 6).
 //
 //	EventLog ──► read ──► decode ──► fold ──► write ──► Store       Run
 //	             chunks   2 at once  1, in    rows and checkpoint,
@@ -19,15 +19,15 @@
 //   - it is damaged: what is whole in it is read;
 //   - Rebuild was called: both are folded, and the serving one stands still for the moment of the switch.
 //
-// So who reads never sees fewer events than before, and no half: one that is still being built is read only where nothing
-// else can be, and Status().CaughtUp is false then. A switch is one durable step of the Generations port: what is opened
-// after a crash is the one or the other. A half that a crash left is built on, where it is of the log and the format.
-// Snapshots stay good over a switch; the old store is closed and removed when the last one of it is closed.
+// So who reads never sees fewer events than before, and no half: one that is still being built is read only where
+// nothing else can be, and Status().CaughtUp is false then. A switch is one durable step of the Generations port: what
+// is opened after a crash is the one or the other. A half that a crash left is built on, where it is of the log and the
+// format. Snapshots stay good over a switch; the old store is closed and removed when the last one of it is closed.
 //
 // # Scopes
 //
-// What one event does to one scope is a touch: changes of lines, steps of counts, when it occurred. All that is ever asked
-// of a scope is a sum of touches, and none of it is to cost more because there are more of them:
+// What one event does to one scope is a touch: changes of lines, steps of counts, when it occurred. All that is ever
+// asked of a scope is a sum of touches, and none of it is to cost more because there are more of them:
 //
 //	row          the statement now, and the last touches, at most 32
 //	  │ full
@@ -35,15 +35,16 @@
 //	  └──► time tree   the same touches by when they occurred: a stretch of time with more than 64 is cut up, and only what
 //	                   they add up to is kept of its parts
 //
-// As of a size: the row, or the first block that goes as far, with the touches behind the size taken back. As of a time:
-// one way down the tree, adding up the parts before it, and the row's touches. As of both: the journal, touch by touch. A
-// history by hour or day is a walk over the tree's parts.
+// As of a size: the row, or the first block that goes as far, with the touches behind the size taken back. As of a
+// time: one way down the tree, adding up the parts before it, and the row's touches. As of both: the journal, touch by
+// touch. A history by hour or day is a walk over the tree's parts.
 //
 // # Rows
 //
 // The format is that of viewFormat, which stands in the checkpoint; it may change at any time. Numbers are uvarints,
-// instants seconds and nanoseconds, amounts tenths of a Twei where they are whole ones, else their bytes; indexes in keys
-// have 8 bytes, big endian. A scope in a key is one of "1", "p" <post> 00, "a" <account> 00, "r" <account> 00 <post> 00.
+// instants seconds and nanoseconds, amounts tenths of a Twei where they are whole ones, else their bytes; indexes in
+// keys have 8 bytes, big endian. A scope in a key is one of "1", "p" <post> 00, "a" <account> 00, "r" <account> 00
+// <post> 00.
 //
 //	key                          row
 //	0                            checkpoint: format, size, position, leaf hashes of the last event and of event 0
@@ -80,28 +81,28 @@
 //   - writes equal rows as equal bytes: no maps in them, no leftovers;
 //   - touches the same rows for the same event, whatever they hold.
 //
-// A commit holds the rows of whole events and their checkpoint. A row is read at most once a batch, most of them ahead and
-// together, and not at all where it was touched not long ago or is known to be new; it is changed in memory, encoded once,
-// and written sorted by key.
+// A commit holds the rows of whole events and their checkpoint. A row is read at most once a batch, most of them ahead
+// and together, and not at all where it was touched not long ago or is known to be new; it is changed in memory,
+// encoded once, and written sorted by key.
 //
 // # What stops a fold
 //
 // An event that cannot be decoded, or is of a type that this program does not know; a line below zero, or a sum that
 // overflows; a count below zero; an event under a post that was not published, or about a comment that was not added; a
-// withdrawal where no reaction stands, a reaction where one does; a second reward of the same reader's reads. Run names it in a *FoldError and stops before it;
-// reads go on as of there. It is never skipped.
+// withdrawal where no reaction stands, a reaction where one does; a second reward of the same reader's reads. Run names
+// it in a *FoldError and stops before it; reads go on as of there. It is never skipped.
 //
-// Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end before
-// that is done, the next opening throws them away.
+// Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end
+// before that is done, the next opening throws them away.
 //
 // Revisions are checked on streams that have a row anyway: a post's, those of reads, and those of reactions. Those of
 // comments, reports and tariffs are not, nor are ids, postings, reasons and times: domain.Check does all that.
 //
 // # A new read model
 //
-// is one file: its tables (a prefix of its own, the key, encode and decode), a constructor that gets its caches and lists
-// by newCache and newList, its fold, what it wants read ahead, and the methods of Snapshot that answer from it. Put the
-// constructor on the list models in fold.go, draw the key above, and raise viewFormat, and views are built anew: beside
-// the serving ones where oldestReadable says that those are still good to read. A fold finds the event's place, its
-// entries and its effect on counts worked out.
+// is one file: its tables (a prefix of its own, the key, encode and decode), a constructor that gets its caches and
+// lists by newCache and newList, its fold, what it wants read ahead, and the methods of Snapshot that answer from it.
+// Put the constructor on the list models in fold.go, draw the key above, and raise viewFormat, and views are built
+// anew: beside the serving ones where oldestReadable says that those are still good to read. A fold finds the event's
+// place, its entries and its effect on counts worked out.
 package projections

@@ -25,7 +25,8 @@ var takenBackTable = &table[domain.EventID, domain.EventID]{'h',
 	func(d *decoder, by *domain.EventID) { copy(by[:], d.bytes(uint64(len(by)))) }}
 
 // reversedTable has the event that a reversal took back, by the reversal's id.
-var reversedTable = &table[domain.EventID, domain.EventID]{'s', takenBackTable.key, takenBackTable.encode, takenBackTable.decode}
+var reversedTable = &table[domain.EventID, domain.EventID]{'s', takenBackTable.key, takenBackTable.encode,
+	takenBackTable.decode}
 
 // links is the read model of what withdrawals, removals and reversals took back.
 type links struct{ takenBack, reversed *list }
@@ -51,14 +52,15 @@ func (l *links) fold(e *event) error {
 
 // addID puts a row on the list whose key and value are ids.
 func (l *list) addID(key, value domain.EventID) {
-	l.add(func(dst []byte) []byte { return append(dst, key[:]...) }, func(dst []byte) []byte { return append(dst, value[:]...) })
+	l.add(func(dst []byte) []byte { return append(dst, key[:]...) },
+		func(dst []byte) []byte { return append(dst, value[:]...) })
 }
 
 // Links returns the links of an event that was folded.
 //
 // An engagement's postings may be taken back by a reversal, made again by a reinstatement, taken back again, and so on,
-// last by a withdrawal or a removal. So what takes back and what it takes back are always a pair: the engagement and the
-// first reversal, the first reinstatement and what comes then.
+// last by a withdrawal or a removal. So what takes back and what it takes back are always a pair: the engagement and
+// the first reversal, the first reinstatement and what comes then.
 func (s *Snapshot) Links(e *domain.Event) (l Links, err error) {
 	if s.err != nil || len(e.Postings) == 0 {
 		return l, s.err
@@ -83,8 +85,8 @@ func (s *Snapshot) Links(e *domain.Event) (l Links, err error) {
 	return l, nil
 }
 
-// chain returns the ids of the events that made and took back, in turns, the postings of the engagement that an event is
-// or is about: first that one.
+// chain returns the ids of the events that made and took back, in turns, the postings of the engagement that an event
+// is or is about: first that one.
 func (s *Snapshot) chain(e *domain.Event) ([]domain.EventID, error) {
 	origin, err := s.origin(e)
 	if err != nil {

@@ -180,7 +180,8 @@ func checkAccountPosts(t *testing.T, s *projections.Snapshot, events naive, post
 	}
 }
 
-// TestBalances: the balances as of each size are those of naive statements, by account id, and the opposite of the treasury.
+// TestBalances: the balances as of each size are those of naive statements, by account id, and the opposite of the
+// treasury.
 func TestBalances(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		_, events, s := course(t, rt)

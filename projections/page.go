@@ -21,8 +21,8 @@ type Page struct {
 // cursorEncoding makes cursors texts that stand in a URL.
 var cursorEncoding = base64.RawURLEncoding
 
-// scopedList names a list of a scope: its kind, which begins as that of no other does, and a hash of the scope, whose ids
-// are long. So the cursor of another scope is none of this list.
+// scopedList names a list of a scope: its kind, which begins as that of no other does, and a hash of the scope, whose
+// ids are long. So the cursor of another scope is none of this list.
 func scopedList(kind string, s domain.Scope) string {
 	hash := sha256.Sum256([]byte(scopeKey(s)))
 	return kind + string(hash[:8])

@@ -97,8 +97,8 @@ func (s *Snapshot) Event(id domain.EventID) (Place, bool, error) {
 	return place, err == nil, err
 }
 
-// Places returns the events that a message was recorded as, in log order: none for an unknown one, and with a switch its
-// withdrawal before the new reaction.
+// Places returns the events that a message was recorded as, in log order: none for an unknown one, and with a switch
+// its withdrawal before the new reaction.
 func (s *Snapshot) Places(m domain.Message) ([]Place, error) {
 	if s.err != nil {
 		return nil, s.err

@@ -217,8 +217,8 @@ func (s *Snapshot) postStatement(scope domain.Scope) (p PostStatement, err error
 }
 
 // Posts returns posts in an order, ByTotal, ByProfit, ByLoss or ByPublication, the greatest or latest first unless
-// ascending, and the cursor of the next page, "" at the end. Pages are of now: what changes its place between two of them
-// may come twice or not at all; ByPublication neither skips nor repeats.
+// ascending, and the cursor of the next page, "" at the end. Pages are of now: what changes its place between two of
+// them may come twice or not at all; ByPublication neither skips nor repeats.
 func (s *Snapshot) Posts(by Sort, ascending bool, p Page) (posts []PostStatement, next string, err error) {
 	var ids []string
 	if by == ByPublication {

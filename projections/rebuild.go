@@ -35,9 +35,9 @@ type rebuild struct {
 	err   error
 }
 
-// Rebuild has the views built anew beside the serving ones, which are folded on meanwhile, and switched over to. It does
-// nothing while that is under way, and where the serving views are themselves being built from nothing. A Run that is
-// under way begins at once, else the next one.
+// Rebuild has the views built anew beside the serving ones, which are folded on meanwhile, and switched over to. It
+// does nothing while that is under way, and where the serving views are themselves being built from nothing. A Run that
+// is under way begins at once, else the next one.
 func (v *Views) Rebuild(why string) {
 	v.update(func() {
 		g := v.serving.Load()

@@ -63,9 +63,9 @@ type Status struct {
 var errRunning = errors.New("the views are being folded already")
 
 // Open returns the views of a log that are kept in generations. The oldest that can be read serve. Where the checkpoint
-// is not of that log, or past its end, or of a format that cannot be read, or damaged, they are thrown away; Status then
-// says why, and where no others are left, Run builds them anew while they are read. A log that cannot be read now is an
-// error.
+// is not of that log, or past its end, or of a format that cannot be read, or damaged, they are thrown away; Status
+// then says why, and where no others are left, Run builds them anew while they are read. A log that cannot be read now
+// is an error.
 func Open(ctx context.Context, generations Generations, log domain.EventLog) (*Views, error) {
 	v := &Views{generations: generations, log: log, changed: make(chan struct{})}
 	if err := v.open(ctx); err != nil {
@@ -98,8 +98,8 @@ func (v *Views) Status() Status {
 	return s
 }
 
-// Unfolded returns when the first event behind the views was recorded, the zero time where the log has none. It reads the
-// log.
+// Unfolded returns when the first event behind the views was recorded, the zero time where the log has none. It reads
+// the log.
 func (v *Views) Unfolded(ctx context.Context) (recorded time.Time, err error) {
 	at := v.Status().Position
 	for events, err := range v.log.Read(ctx, at) {
@@ -132,8 +132,8 @@ func (v *Views) Snapshot() *Snapshot {
 	}
 }
 
-// Wait returns nil once everything up to a position is folded, the context's error if that ends before, and Status().Err
-// where the fold has stopped.
+// Wait returns nil once everything up to a position is folded, the context's error if that ends before, and
+// Status().Err where the fold has stopped.
 func (v *Views) Wait(ctx context.Context, at domain.Position) error {
 	return v.await(ctx, func() (bool, error) {
 		return v.serving.Load().checkpoint.position.Compare(at) >= 0, v.stopped()
@@ -176,8 +176,8 @@ func (v *Views) await(ctx context.Context, holds func() (yes bool, never error))
 	}
 }
 
-// FindMessage implements domain.MessageFinder as of what was folded: of several events the first, which with a switch is
-// the withdrawal.
+// FindMessage implements domain.MessageFinder as of what was folded: of several events the first, which with a switch
+// is the withdrawal.
 func (v *Views) FindMessage(ctx context.Context, m domain.Message) (domain.LogEvent, bool, error) {
 	s := v.Snapshot()
 	defer s.Close()

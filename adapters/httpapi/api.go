@@ -42,8 +42,8 @@ type Config struct {
 	// Logger is told of each request, and why one failed by the service's fault; nil for slog.Default.
 	Logger *slog.Logger
 	// Observe is told of each request when it has ended, by many goroutines: its method, the template of the route that
-	// served it, each "other" where it is none that the routes have, and the status of its answer, 499 where it was cut off
-	// before that began. Nil for nobody.
+	// served it, each "other" where it is none that the routes have, and the status of its answer, 499 where it was cut
+	// off before that began. Nil for nobody.
 	Observe func(method, route string, status int, elapsed time.Duration)
 }
 

@@ -26,8 +26,8 @@ func queryAsOf(values url.Values) (asOf projections.AsOf, err error) {
 	return asOf, err
 }
 
-// readAsOf answers with what appends to as of what the query says. As of a size and a time that may take a fold of a whole
-// journal, so it has to find a place among the expensive requests.
+// readAsOf answers with what appends to as of what the query says. As of a size and a time that may take a fold of a
+// whole journal, so it has to find a place among the expensive requests.
 func (a *API) readAsOf(
 	w http.ResponseWriter, r *http.Request, values url.Values,
 	appends func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error),

@@ -48,8 +48,8 @@ func (a *API) recordBatch(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// splitBatch returns the elements of a JSON array, parts of text. It asks only for the grammar of JSON to the text's end:
-// a name that stands twice and bytes that are not UTF-8 are the element's own fault.
+// splitBatch returns the elements of a JSON array, parts of text. It asks only for the grammar of JSON to the text's
+// end: a name that stands twice and bytes that are not UTF-8 are the element's own fault.
 func splitBatch(text []byte) (elements [][]byte, err error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	switch token, err := dec.ReadToken(); {

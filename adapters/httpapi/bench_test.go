@@ -56,8 +56,8 @@ func BenchmarkReads(b *testing.B) {
 	}
 }
 
-// BenchmarkGuards compares, in process, a statement that is asked for openly with one that a token of 100 asks for, and with
-// one that is told to the log too.
+// BenchmarkGuards compares, in process, a statement that is asked for openly with one that a token of 100 asks for, and
+// with one that is told to the log too.
 func BenchmarkGuards(b *testing.B) {
 	set := "tokens:\n"
 	var secret string

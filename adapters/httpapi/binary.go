@@ -15,8 +15,8 @@ import (
 // attributePrefix begins the headers that are CloudEvents attributes, as net/http writes them.
 const attributePrefix = "Ce-"
 
-// parseBinary reads a CloudEvent in binary mode: its attributes from the headers, its datacontenttype from Content-Type,
-// its data from the body.
+// parseBinary reads a CloudEvent in binary mode: its attributes from the headers, its datacontenttype from
+// Content-Type, its data from the body.
 func parseBinary(h http.Header, data []byte) domain.Received {
 	attributes := map[string]string{}
 	var rejection *domain.Rejection

@@ -22,8 +22,8 @@ var optionalMembers = map[string]bool{
 	"taken_back_by": true, "made_good_by": true, "takes_back": true, "origin": true,
 }
 
-// TestEveryRouteConforms asks every route for every kind of answer that it has, through a client that holds both ways to
-// the document, and then shows that the document refuses each answer with a member more and with one less.
+// TestEveryRouteConforms asks every route for every kind of answer that it has, through a client that holds both ways
+// to the document, and then shows that the document refuses each answer with a member more and with one less.
 func TestEveryRouteConforms(t *testing.T) {
 	w := openWorld(t, func(c *Config) {
 		c.Backup = func() (Backup, error) { return fakeBackup{text: "an archive"}, nil }

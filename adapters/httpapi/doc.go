@@ -1,10 +1,10 @@
-// Package httpapi serves the ledger over HTTP (DESIGN section 6): docs/openapi.yaml says what, and tests hold this package
-// to it.
+// Package httpapi serves the ledger over HTTP (DESIGN section 6): docs/openapi.yaml says what, and tests hold this
+// package to it.
 //
 // # Errors
 //
-// A handler returns an error, and one place answers it: a *problem as the problem document that it is (RFC 9457), anything
-// else as 500 after logging it. problem.go has the one table from codes to statuses.
+// A handler returns an error, and one place answers it: a *problem as the problem document that it is (RFC 9457),
+// anything else as 500 after logging it. problem.go has the one table from codes to statuses.
 //
 // # Who may, and what it costs
 //
@@ -15,25 +15,27 @@
 //
 // # Reads
 //
-// One request reads one snapshot of the views, so all of its answer is as of one size. Every answer carries Ledger-Size and
-// Ledger-Position, a 304 too, and an ETag over its very bytes.
+// One request reads one snapshot of the views, so all of its answer is as of one size. Every answer carries Ledger-Size
+// and Ledger-Position, a 304 too, and an ETag over its very bytes.
 //
 // Two reads are streams instead, without an ETag: the log, and the listing of balances (accounts.go). One that an error
 // interrupts is cut off, never ended as if it were whole.
 //
 // A list comes in pages (page.go): its cursor is the views' own, and Link leads to the next page. A route with two
-// representations negotiates (accept.go). An event is read from the log and explained by its tariff (explain.go), also for
-// the journal, whose entries are the sides of its postings (journal.go).
+// representations negotiates (accept.go). An event is read from the log and explained by its tariff (explain.go), also
+// for the journal, whose entries are the sides of its postings (journal.go).
 //
 // # A stream of lines
 //
-// POST /v1/events of application/x-ndjson runs on two goroutines. One reads the body, cuts it into lines and parses what
-// has arrived; the other, the handler's, records it and answers. Between them stand at most queuedChunks chunks of at most
-// chunkLines lines, and one Record call takes at most batchLines and one chunk: then the reader waits, and with it, through
-// TCP, the client. So lines are answered as they come when they come slowly, and share appends when they come fast.
+// POST /v1/events of application/x-ndjson runs on two goroutines. One reads the body, cuts it into lines and parses
+// what has arrived; the other, the handler's, records it and answers. Between them stand at most queuedChunks chunks of
+// at most chunkLines lines, and one Record call takes at most batchLines and one chunk: then the reader waits, and with
+// it, through TCP, the client. So lines are answered as they come when they come slowly, and share appends when they
+// come fast.
 //
 // # Shutting down
 //
-// Drain makes open streams stop reading, answer what they took, and end; it ends reads that wait or follow. Serve does the
-// whole of it: Drain, then http.Server.Shutdown, which waits for what is being answered, then Close for what is left.
+// Drain makes open streams stop reading, answer what they took, and end; it ends reads that wait or follow. Serve does
+// the whole of it: Drain, then http.Server.Shutdown, which waits for what is being answered, then Close for what is
+// left.
 package httpapi

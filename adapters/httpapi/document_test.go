@@ -135,9 +135,9 @@ func enum(s *openapi3.Schema) (texts []string) {
 	return texts
 }
 
-// TestSchemasAreClosed walks every schema: an object says which members it must have and takes no others. A schema whose
-// name ends in Members is a part of others, which are closed around it; an engagement takes the CloudEvents extensions,
-// by their type.
+// TestSchemasAreClosed walks every schema: an object says which members it must have and takes no others. A schema
+// whose name ends in Members is a part of others, which are closed around it; an engagement takes the CloudEvents
+// extensions, by their type.
 func TestSchemasAreClosed(t *testing.T) {
 	doc, _ := document()
 	text, err := json.Marshal(doc)

@@ -46,13 +46,15 @@ func (a *API) postEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 		return a.recordOne(w, r, parseBinary(r.Header, body))
 	}
-	return problemf(codeUnsupportedMedia, "Content-Type", "the route takes %s, %s, %s, and application/json with ce- headers",
+	return problemf(codeUnsupportedMedia, "Content-Type",
+		"the route takes %s, %s, %s, and application/json with ce- headers",
 		mediaStructured, mediaBatch, mediaLines)
 }
 
 // isBinaryMode reports whether a request is a CloudEvent in binary mode, whose data is JSON.
 func isBinaryMode(media string, h http.Header) bool {
-	if strings.HasPrefix(media, "application/cloudevents") || !strings.HasSuffix(media, "/json") && !strings.HasSuffix(media, "+json") {
+	json := strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json")
+	if !json || strings.HasPrefix(media, "application/cloudevents") {
 		return false
 	}
 	for name := range h {

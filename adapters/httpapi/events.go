@@ -31,7 +31,8 @@ func (a *API) getEvent(w http.ResponseWriter, r *http.Request) error {
 			return nil, err
 		}
 		if !found {
-			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, field: "event", detail: fmt.Sprintf("there is no event %s", id)}
+			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, field: "event",
+				detail: fmt.Sprintf("there is no event %s", id)}
 		}
 		e, err := a.explainer(r.Context(), s).explain(place)
 		if err != nil {
@@ -60,16 +61,18 @@ func (a *API) findMessage(w http.ResponseWriter, r *http.Request) error {
 			return nil, err
 		}
 		if len(places) == 0 {
-			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, detail: "nothing is recorded of this message"}
+			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true,
+				detail: "nothing is recorded of this message"}
 		}
 		x := a.explainer(r.Context(), s)
-		dst, err = appendList(append(dst, `{"events":`...), places, func(dst []byte, place *projections.Place) ([]byte, error) {
+		explained := func(dst []byte, place *projections.Place) ([]byte, error) {
 			e, err := x.explain(*place)
 			if err != nil {
 				return nil, err
 			}
 			return e.appendJSON(dst), nil
-		})
+		}
+		dst, err = appendList(append(dst, `{"events":`...), places, explained)
 		return append(dst, '}'), err
 	})
 }

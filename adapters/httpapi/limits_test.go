@@ -89,8 +89,8 @@ func TestWaitingTakesNoPlace(t *testing.T) {
 	waiting.Wait()
 }
 
-// TestTooManyExpensiveRequests fills every place: an expensive request waits a while and is told to come back, cheap ones
-// are served, and a place that becomes free is taken.
+// TestTooManyExpensiveRequests fills every place: an expensive request waits a while and is told to come back, cheap
+// ones are served, and a place that becomes free is taken.
 func TestTooManyExpensiveRequests(t *testing.T) {
 	w := openWorld(t)
 	w.publish("p1")

@@ -24,8 +24,8 @@ type lineReader struct {
 	err error
 }
 
-// next returns the next line that has arrived whole, without its line feed. It is good until fill. tooLong says that the
-// line had more than maxLineBytes, ok that there is one. The last line of a stream needs no line feed.
+// next returns the next line that has arrived whole, without its line feed. It is good until fill. tooLong says that
+// the line had more than maxLineBytes, ok that there is one. The last line of a stream needs no line feed.
 func (l *lineReader) next() (line []byte, tooLong, ok bool) {
 	arrived := l.buf[l.start:l.end]
 	length := bytes.IndexByte(arrived[l.searched:], '\n')
@@ -77,8 +77,8 @@ type chunk struct {
 	lines       []int
 }
 
-// chunks reads a stream to its end and yields what has arrived, parsed, at most chunkLines at a time, whenever more would
-// have to be waited for. Lines of nothing but white space are skipped.
+// chunks reads a stream to its end and yields what has arrived, parsed, at most chunkLines at a time, whenever more
+// would have to be waited for. Lines of nothing but white space are skipped.
 func (l *lineReader) chunks(yield func(chunk)) {
 	var c chunk
 	for more := true; more; more = l.fill() {

@@ -41,7 +41,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h["Access-Control-Expose-Headers"] = exposedHeaders
 	}
 	if a.LoopbackOnly && !isLoopbackName(r.Host) {
-		a.fail(res, r, problemf(codeMisdirected, "", "%.80q is no loopback name, and the service answers only to those", r.Host))
+		a.fail(res, r, problemf(codeMisdirected, "", "%.80q is no loopback name, and the service answers only to those",
+			r.Host))
 		return
 	}
 	a.router.ServeHTTP(res, r)

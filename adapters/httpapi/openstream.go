@@ -45,8 +45,8 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request, lastWrite time.
 	return s, nil
 }
 
-// whenEnded calls f, on a goroutine of its own, when ctx ends, unless stop is called before. Once stop has returned f does
-// not run: the writer of an answer must not be touched when its handler has returned. Call stop once.
+// whenEnded calls f, on a goroutine of its own, when ctx ends, unless stop is called before. Once stop has returned f
+// does not run: the writer of an answer must not be touched when its handler has returned. Call stop once.
 func whenEnded(ctx context.Context, f func()) (stop func()) {
 	ran := make(chan struct{})
 	prevent := context.AfterFunc(ctx, func() {

@@ -26,8 +26,8 @@ func (w *patientWriter) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
-// TestStreamsHaveTimeForEachWrite: a stream may wait for as long as it likes, but each write must be taken in time, and once
-// the stream is to end in less.
+// TestStreamsHaveTimeForEachWrite: a stream may wait for as long as it likes, but each write must be taken in time, and
+// once the stream is to end in less.
 func TestStreamsHaveTimeForEachWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(Config{})

@@ -128,7 +128,8 @@ func queryChoice(values url.Values, name string, choices ...string) (string, err
 
 func validID(field, id string) (string, error) {
 	if !domain.ValidID(id) {
-		return "", problemf(codeBadRequest, field, "%.140q is not an identifier: 1 to %d characters of A–Z a–z 0–9 . _ ~ : @ -, and not %q, %q or %q",
+		return "", problemf(codeBadRequest, field,
+			"%.140q is not an identifier: 1 to %d characters of A–Z a–z 0–9 . _ ~ : @ -, and not %q, %q or %q",
 			id, domain.MaxIDBytes, ".", "..", domain.Treasury)
 	}
 	return id, nil

@@ -36,7 +36,8 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request, values url.Values
 	if values.Has(paramMinPosition.name) {
 		at, err := domain.ParsePosition(values.Get(paramMinPosition.name))
 		if err != nil {
-			return nil, problemf(codeBadRequest, paramMinPosition.name, "%.60q is not a position", values.Get(paramMinPosition.name))
+			return nil, problemf(codeBadRequest, paramMinPosition.name, "%.60q is not a position",
+				values.Get(paramMinPosition.name))
 		}
 		if err := a.await(r.Context(), at); err != nil {
 			return nil, err
@@ -70,7 +71,9 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, values url.Values, ap
 }
 
 // readAs answers with what appends gives, as of the views.
-func (a *API) readAs(w http.ResponseWriter, r *http.Request, values url.Values, mediaType []string, appends appendBody) error {
+func (a *API) readAs(
+	w http.ResponseWriter, r *http.Request, values url.Values, mediaType []string, appends appendBody,
+) error {
 	s, err := a.snapshot(w, r, values)
 	if err != nil {
 		return err
@@ -95,8 +98,8 @@ func (a *API) readAs(w http.ResponseWriter, r *http.Request, values url.Values, 
 	return nil
 }
 
-// readPlaced calls appends, for an expensive request within a place among those: neither while it waits for the views nor
-// while the client reads the answer does one keep others out.
+// readPlaced calls appends, for an expensive request within a place among those: neither while it waits for the views
+// nor while the client reads the answer does one keep others out.
 func (a *API) readPlaced(
 	w http.ResponseWriter, r *http.Request, s *projections.Snapshot, dst []byte, appends appendBody,
 ) ([]byte, error) {
@@ -134,7 +137,8 @@ func writeRead(w http.ResponseWriter, r *http.Request, mediaType []string, tag s
 	_, _ = w.Write(body)
 }
 
-// matches reports whether an If-None-Match names tag: any, or one in a list, compared weakly (RFC 9110, section 13.1.2).
+// matches reports whether an If-None-Match names tag: any, or one in a list, compared weakly (RFC 9110, section
+// 13.1.2).
 func matches(fields []string, tag string) bool {
 	for _, field := range fields {
 		if strings.Trim(field, " \t") == "*" {

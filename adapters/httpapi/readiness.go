@@ -85,9 +85,11 @@ func (a *API) unreadyForReads(ctx context.Context, reasons []unreadiness) []unre
 	folded := a.folded(ctx, &status)
 	switch {
 	case status.Err != nil:
-		reasons = append(reasons, unreadiness{purposeRead, lackFoldStopped, "the fold has stopped, with " + folded + ": " + status.Err.Error()})
+		reasons = append(reasons,
+			unreadiness{purposeRead, lackFoldStopped, "the fold has stopped, with " + folded + ": " + status.Err.Error()})
 	case !status.CaughtUp && status.Rebuilt != "":
-		reasons = append(reasons, unreadiness{purposeRead, lackRebuilding, "the views are being rebuilt, with " + folded + ": " + status.Rebuilt})
+		reasons = append(reasons,
+			unreadiness{purposeRead, lackRebuilding, "the views are being rebuilt, with " + folded + ": " + status.Rebuilt})
 	case !status.CaughtUp:
 		reasons = append(reasons, unreadiness{purposeRead, lackBehind, "the views have not caught up, with " + folded})
 	}
@@ -95,7 +97,8 @@ func (a *API) unreadyForReads(ctx context.Context, reasons []unreadiness) []unre
 		reasons = append(reasons, unreadiness{purposeRead, lackLogAway, "the log cannot be read: " + status.LogAway.Error()})
 	}
 	if !status.CaughtUp && errors.Is(status.Waiting, projections.ErrPaused) {
-		reasons = append(reasons, unreadiness{purposeRead, lackFoldPaused, "the fold waits for space: " + status.Waiting.Error()})
+		reasons = append(reasons,
+			unreadiness{purposeRead, lackFoldPaused, "the fold waits for space: " + status.Waiting.Error()})
 	}
 	if status.Rebuild != nil && len(reasons) > 0 {
 		reasons = append(reasons, unreadyRebuild(status.Rebuild))

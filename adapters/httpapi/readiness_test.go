@@ -39,7 +39,8 @@ func ofSize(n uint64) func(context.Context) (uint64, error) {
 	return func(context.Context) (uint64, error) { return n, nil }
 }
 
-// ready wants what /readyz says of a purpose: that it is, or the details of why not; and that the other purpose is ready.
+// ready wants what /readyz says of a purpose: that it is, or the details of why not; and that the other purpose is
+// ready.
 func (w *world) ready(purpose purpose, details ...string) {
 	w.t.Helper()
 	other := purposeRead

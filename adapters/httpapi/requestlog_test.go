@@ -36,8 +36,8 @@ func (o *observed) observe(method, route string, status int, _ time.Duration) {
 	o.seen = append(o.seen, fmt.Sprint(method, " ", route, " ", status))
 }
 
-// TestRequestLog: a request is one line, with its route's template, its id and the token's name, and nothing that the client
-// made up but a sane id.
+// TestRequestLog: a request is one line, with its route's template, its id and the token's name, and nothing that the
+// client made up but a sane id.
 func TestRequestLog(t *testing.T) {
 	logged, told := new(lockedBuffer), new(observed)
 	g := openGuarded(t, false, func(c *Config) {
@@ -91,8 +91,8 @@ func TestRequestLog(t *testing.T) {
 	}
 }
 
-// TestFailuresAreLoggedWithTheirRequest: why a request failed is told with the id of its problem document, and one that was
-// cut off says so.
+// TestFailuresAreLoggedWithTheirRequest: why a request failed is told with the id of its problem document, and one that
+// was cut off says so.
 func TestFailuresAreLoggedWithTheirRequest(t *testing.T) {
 	logged, told := new(lockedBuffer), new(observed)
 	w := openWorld(t, func(c *Config) {

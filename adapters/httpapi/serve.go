@@ -27,14 +27,14 @@ const (
 // errDraining answers what would have to go on while the service ends.
 var errDraining = problemf(codeFailed, "", "the service is shutting down")
 
-// Drain makes streams of lines stop reading, answer what they took, and end; reads that wait or follow end too, and those
-// of the log, however long, are cut off. Other requests are served as before. It returns at once and is to be followed by
-// http.Server.Shutdown.
+// Drain makes streams of lines stop reading, answer what they took, and end; reads that wait or follow end too, and
+// those of the log, however long, are cut off. Other requests are served as before. It returns at once and is to be
+// followed by http.Server.Shutdown.
 func (a *API) Drain() { a.drain(errDraining) }
 
-// Serve serves on a listener until ctx ends, then answers what was accepted, at most for shutdownTimeout, and returns nil:
-// by then no handler runs, unless one outlasted its connection by cutOffTimeout, which is logged. Otherwise it returns why
-// it cannot serve. The listener is closed, and the API serves no more.
+// Serve serves on a listener until ctx ends, then answers what was accepted, at most for shutdownTimeout, and returns
+// nil: by then no handler runs, unless one outlasted its connection by cutOffTimeout, which is logged. Otherwise it
+// returns why it cannot serve. The listener is closed, and the API serves no more.
 func (a *API) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           a,

@@ -29,8 +29,8 @@ func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
 }
 
-// TestSpaceLostAndRegained: one service, with the log and the views that it is run with, takes nothing while there is no
-// space, answers reads meanwhile, and goes on by itself when there is space again.
+// TestSpaceLostAndRegained: one service, with the log and the views that it is run with, takes nothing while there is
+// no space, answers reads meanwhile, and goes on by itself when there is space again.
 func TestSpaceLostAndRegained(t *testing.T) {
 	disk := &smallDisk{FS: vfs.NewMem()}
 	disk.free.Store(roomy)

@@ -36,9 +36,9 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request) error {
 	_ = rc.SetReadDeadline(time.Time{})
 	stopReading := func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
 	defer whenEnded(s.ending, stopReading)()
-	// Only now: what is refused must be read to its end first, where that is known, or the client does not see why. And the
-	// connection must not be used again, for what the server itself reads of a body after the handler would be read twice.
-	// HTTP/2 is always full duplex and may not know the question.
+	// Only now: what is refused must be read to its end first, where that is known, or the client does not see why. And
+	// the connection must not be used again, for what the server itself reads of a body after the handler would be read
+	// twice. HTTP/2 is always full duplex and may not know the question.
 	if err := rc.EnableFullDuplex(); err != nil && !(errors.Is(err, http.ErrNotSupported) && r.ProtoMajor > 1) {
 		return err
 	}
@@ -84,8 +84,8 @@ type lineQueue struct {
 	err error
 }
 
-// queueLines reads a stream on a goroutine of its own, never far ahead of who receives its chunks. They must be received
-// until the channel is closed.
+// queueLines reads a stream on a goroutine of its own, never far ahead of who receives its chunks. They must be
+// received until the channel is closed.
 func queueLines(body io.Reader) *lineQueue {
 	q := &lineQueue{arrived: make(chan chunk, queuedChunks)}
 	go func() {

@@ -321,9 +321,9 @@ func TestStreamOfAClientThatGoesAway(t *testing.T) {
 	w.post(liked("e-1", "p1", "u2")).want(t, 200, `"duplicate"`)
 }
 
-// TestCurlTalksToTheStream runs the commands that the document gives. With "-T ." curl reads its input without blocking,
-// so a person sees each outcome before the next line is sent; with "-T -" it waits for more to send before it shows an
-// outcome, so that only the end shows that all are answered.
+// TestCurlTalksToTheStream runs the commands that the document gives. With "-T ." curl reads its input without
+// blocking, so a person sees each outcome before the next line is sent; with "-T -" it waits for more to send before it
+// shows an outcome, so that only the end shows that all are answered.
 func TestCurlTalksToTheStream(t *testing.T) {
 	t.Run("typing", func(t *testing.T) { talkByCurl(t, ".", true) })
 	t.Run("piping", func(t *testing.T) { talkByCurl(t, "-", false) })

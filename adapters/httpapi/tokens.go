@@ -86,8 +86,8 @@ func OpenTokens(path string, logger *slog.Logger) (*Tokens, error) {
 	return t, t.file.open()
 }
 
-// CheckTokens says what is wrong with the text of a tokens' file, with its line and column, or nil. path is what the error
-// calls the file, which is not read.
+// CheckTokens says what is wrong with the text of a tokens' file, with its line and column, or nil. path is what the
+// error calls the file, which is not read.
 func CheckTokens(path string, text []byte) error {
 	_, err := parseTokens(path, text)
 	return err

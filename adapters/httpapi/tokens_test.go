@@ -306,8 +306,8 @@ func TestWhyStreamsEnd(t *testing.T) {
 	}
 }
 
-// TestStreamsEndWithTheirToken takes the token of open streams away: each answers what it took and ends, as when the service
-// drains, and those of others go on.
+// TestStreamsEndWithTheirToken takes the token of open streams away: each answers what it took and ends, as when the
+// service drains, and those of others go on.
 func TestStreamsEndWithTheirToken(t *testing.T) {
 	g := openGuarded(t, false)
 	g.do("POST", "/v1/events", mediaStructured, event("post.published", "publish-p1", `{"post_id":"p1","account_id":"u1","title":"T","time_to_read_seconds":60}`), g.as("all")).want(t, 201)

@@ -10,9 +10,9 @@
 //
 // # Rules
 //
-// Names begin with "tweiledger_", units are base units, "_total" ends counters only. The values of every label are a closed
-// set: of the domain, of the table of routes, or of this package. What a client sends never makes a series. Each value
-// that is known beforehand has its series from the start, so that a first rejection is a rise from 0.
+// Names begin with "tweiledger_", units are base units, "_total" ends counters only. The values of every label are a
+// closed set: of the domain, of the table of routes, or of this package. What a client sends never makes a series. Each
+// value that is known beforehand has its series from the start, so that a first rejection is a rise from 0.
 //
 // A histogram is kept both ways: with native buckets, which only the protobuf format carries, and with classic ones.
 //

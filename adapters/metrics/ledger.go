@@ -45,12 +45,14 @@ func NewLedger(reg prometheus.Registerer, ledger *domain.Ledger) *Ledger {
 			"Tariffs, reversals and reinstatements that operators asked for, by outcome.", "request", "outcome"),
 		duration: histogram(reg, "record_duration_seconds",
 			"Time to decide and append one batch of engagements.", secondsBuckets),
-		batchSize: histogram(reg, "record_batch_engagements", "Engagements that were recorded together as one batch.", countBuckets),
+		batchSize: histogram(reg, "record_batch_engagements", "Engagements that were recorded together as one batch.",
+			countBuckets),
 	}
 	for _, code := range domain.Codes {
 		l.rejected[code] = outcomes.WithLabelValues(string(domain.Rejected), string(code))
 	}
-	events := counters(reg, "recorded_events_total", "Events that this process was told to have recorded, by type.", "type")
+	events := counters(reg, "recorded_events_total", "Events that this process was told to have recorded, by type.",
+		"type")
 	l.events = make([]prometheus.Counter, domain.PostPublished)
 	for t := domain.PostPublished; t.Valid(); t++ {
 		l.events = append(l.events, events.WithLabelValues(t.String()))

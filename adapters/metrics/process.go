@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// RegisterProcess adds to reg what this binary was built from, and the metrics of Go's runtime and of the process, which
-// client_golang names and documents: go_… and process_….
+// RegisterProcess adds to reg what this binary was built from, and the metrics of Go's runtime and of the process,
+// which client_golang names and documents: go_… and process_….
 func RegisterProcess(reg prometheus.Registerer, version, commit string) {
 	promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "1; the labels say what the program was built from.",

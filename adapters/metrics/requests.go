@@ -25,8 +25,8 @@ func NewRequests(reg prometheus.Registerer) *Requests {
 	}
 }
 
-// Observe counts a request that has ended, as httpapi.Config.Observe is told of it: method, route and status are of closed
-// sets there already.
+// Observe counts a request that has ended, as httpapi.Config.Observe is told of it: method, route and status are of
+// closed sets there already.
 func (r *Requests) Observe(method, route string, status int, elapsed time.Duration) {
 	r.total.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	r.duration.WithLabelValues(method, route).Observe(elapsed.Seconds())

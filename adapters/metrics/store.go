@@ -30,9 +30,11 @@ type Generations struct {
 // NewGenerations returns generations whose stores' commits are measured in reg.
 func NewGenerations(reg prometheus.Registerer, generations projections.Generations) *Generations {
 	return &Generations{generations, Store{
-		duration: histogram(reg, "fold_commit_duration_seconds", "Time to write the rows of one batch of folded events.", secondsBuckets),
-		rows:     histogram(reg, "fold_commit_rows", "Rows of one batch of folded events that were written.", countBuckets),
-		errors:   countErrors(reg, "fold_commit_errors_total", "Batches of folded events that could not be written, by kind.", commitErrors),
+		duration: histogram(reg, "fold_commit_duration_seconds", "Time to write the rows of one batch of folded events.",
+			secondsBuckets),
+		rows: histogram(reg, "fold_commit_rows", "Rows of one batch of folded events that were written.", countBuckets),
+		errors: countErrors(reg, "fold_commit_errors_total", "Batches of folded events that could not be written, by kind.",
+			commitErrors),
 	}}
 }
 

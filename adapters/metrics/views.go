@@ -73,7 +73,8 @@ var viewMeasures = []measure[viewsReading]{
 		sure(func(r viewsReading) float64 { return truth(r.CaughtUp) })},
 	{"views_rebuilding", "1 while the views are built anew from the whole log, else 0.",
 		sure(func(r viewsReading) float64 { return truth(r.Rebuild != nil || r.Rebuilt != "" && !r.CaughtUp) })},
-	{"views_rebuilt_events", "Events folded into the views that are built beside the serving ones; 0 where there are none.",
+	{"views_rebuilt_events",
+		"Events folded into the views that are built beside the serving ones; 0 where there are none.",
 		sure(func(r viewsReading) float64 {
 			if r.Rebuild == nil {
 				return 0

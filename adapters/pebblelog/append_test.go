@@ -61,8 +61,8 @@ func (f *syncFile) SyncData() error {
 
 func (f *syncFile) Sync() error { return f.SyncData() }
 
-// TestCancelDuringSync ends the context of an append whose group is being synced: its outcome is unknown, readers do not
-// see it before it is durable, and the same append sent again is answered.
+// TestCancelDuringSync ends the context of an append whose group is being synced: its outcome is unknown, readers do
+// not see it before it is durable, and the same append sent again is answered.
 func TestCancelDuringSync(t *testing.T) {
 	fs := &syncFS{FS: vfs.NewMem()}
 	l := openFS(t, fs)

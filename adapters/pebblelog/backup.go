@@ -132,8 +132,8 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 // Restore makes the log that an archive holds in a folder, which must not be there or be empty, and returns how many
 // events it has. It checks the archive against its manifest, and the log as Open does. Everything is durable when it
-// returns. Until the archive was read to its end and is whole, the folder holds no log, whatever happens; after an error
-// the folder is removed. Errors wrap ErrBackupDamaged where it is the archive's fault.
+// returns. Until the archive was read to its end and is whole, the folder holds no log, whatever happens; after an
+// error the folder is removed. Errors wrap ErrBackupDamaged where it is the archive's fault.
 func Restore(dir string, archive io.Reader, o Options) (events uint64, err error) {
 	o.setDefaults()
 	names, err := o.FS.List(dir)
@@ -173,7 +173,8 @@ func openRestored(dir string, least uint64, o Options) (events uint64, err error
 		return 0, err
 	}
 	if events < least {
-		return 0, fmt.Errorf("%w: %w: it has %d events, and had %d when it was made", ErrBackupDamaged, domain.ErrCorrupt, events, least)
+		return 0, fmt.Errorf("%w: %w: it has %d events, and had %d when it was made", ErrBackupDamaged, domain.ErrCorrupt,
+			events, least)
 	}
 	return events, nil
 }
@@ -219,7 +220,9 @@ func damagedArchive(err error) error {
 // archivedName is what a file in an archive may be called: no name leads out of the folder.
 var archivedName = regexp.MustCompile(`^events/[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-func unpackFile(fs vfs.FS, dir string, header *tar.Header, from io.Reader, before []backupFile) (f backupFile, err error) {
+func unpackFile(
+	fs vfs.FS, dir string, header *tar.Header, from io.Reader, before []backupFile,
+) (f backupFile, err error) {
 	twice := slices.ContainsFunc(before, func(b backupFile) bool { return b.Name == header.Name })
 	if header.Typeflag != tar.TypeReg || !archivedName.MatchString(header.Name) || twice {
 		return f, fmt.Errorf("%w: it has no place for %q", ErrBackupDamaged, header.Name)
@@ -251,7 +254,8 @@ func readManifest(from io.Reader, files []backupFile) (m backupManifest, err err
 		return m, fmt.Errorf("%w: its manifest: %w", ErrBackupDamaged, err)
 	}
 	if m.Format != archiveFormat {
-		return m, fmt.Errorf("%w: the backup has format %d, this program reads format %d", domain.ErrUnsupported, m.Format, archiveFormat)
+		return m, fmt.Errorf("%w: the backup has format %d, this program reads format %d", domain.ErrUnsupported, m.Format,
+			archiveFormat)
 	}
 	if !slices.Equal(m.Files, files) {
 		return m, fmt.Errorf("%w: its files are not those of its manifest", ErrBackupDamaged)

@@ -45,8 +45,8 @@ func benchAppends(from, count int) []domain.Append {
 }
 
 // BenchmarkBatches compares a log, in rounds that alternate, with what it cannot beat: the same lines alone under
-// sequential keys in a bare Pebble with the log's options, one sync for 1,000 lines. A decision reads the append's stream
-// first.
+// sequential keys in a bare Pebble with the log's options, one sync for 1,000 lines. A decision reads the append's
+// stream first.
 func BenchmarkBatches(b *testing.B) {
 	const rounds, batches = 11, 10
 	l := benchLog(b)

@@ -24,8 +24,8 @@ var ErrCheckpointOpen = errors.New("another backup of the log is under way")
 // the checkpoint was asked for, perhaps some that was on its way meanwhile, and nothing else: a beginning of the log in
 // its order, each append whole. The index is not in it; it is made again.
 //
-// Its tables are links, so that it takes little space at first; those that the log no longer needs are kept by it. It is
-// used by one goroutine.
+// Its tables are links, so that it takes little space at first; those that the log no longer needs are kept by it. It
+// is used by one goroutine.
 type Checkpoint struct {
 	log *Log
 	// dir has the folder events in it.

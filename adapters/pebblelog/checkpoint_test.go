@@ -62,8 +62,8 @@ func restore(t *testing.T, fs vfs.FS, dir string, archive []byte) map[domain.Str
 	return verify(t, l)
 }
 
-// TestBackupUnderLoad: whatever is appended meanwhile, a backup holds everything that was answered before it, each append
-// whole, and nothing that is not in the log. The write-ahead logs are rotated and used again all the time.
+// TestBackupUnderLoad: whatever is appended meanwhile, a backup holds everything that was answered before it, each
+// append whole, and nothing that is not in the log. The write-ahead logs are rotated and used again all the time.
 func TestBackupUnderLoad(t *testing.T) {
 	fs, dir := vfs.Default, t.TempDir()
 	l, err := Open(fs.PathJoin(dir, testDir), onFS(fs))
@@ -138,8 +138,8 @@ func checkBackup(t *testing.T, restored map[domain.Stream][]string, done map[dom
 	}
 }
 
-// TestTornCopy: a log's file that was copied while it was written may have a hole with whole records behind it. They are
-// cut off, not taken for damage.
+// TestTornCopy: a log's file that was copied while it was written may have a hole with whole records behind it. They
+// are cut off, not taken for damage.
 func TestTornCopy(t *testing.T) {
 	fs, _ := damagedLog(t, false)
 	path := newestLogPath(t, fs)
@@ -162,8 +162,8 @@ func TestTornCopy(t *testing.T) {
 	}
 }
 
-// TestBackupCrash takes crash clones while a checkpoint is taken and written, and while it is restored: the log is as it
-// was and keeps no space, and where the backup should be there is none, or all of it.
+// TestBackupCrash takes crash clones while a checkpoint is taken and written, and while it is restored: the log is as
+// it was and keeps no space, and where the backup should be there is none, or all of it.
 func TestBackupCrash(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	var mu sync.Mutex // guards crashes, steps and rng

@@ -9,12 +9,12 @@ import (
 )
 
 // Import adds events of another log as they are, in the order given, and returns when they are durable: with nil, or
-// with why the first append that it did not take was refused, while all before that one were taken. An append may build on
-// those before it. Errors wrap domain.ErrRevisionConflict, domain.ErrAppendTooLarge, domain.ErrUnavailable,
+// with why the first append that it did not take was refused, while all before that one were taken. An append may build
+// on those before it. Errors wrap domain.ErrRevisionConflict, domain.ErrAppendTooLarge, domain.ErrUnavailable,
 // domain.ErrCorrupt or domain.ErrClosed.
 //
-// Unlike Append it takes a message that is on another stream too, as a log with many writers may hold it: the record says
-// that it is not the first. From the first call on Append answers domain.ErrClosed, so that nothing comes between.
+// Unlike Append it takes a message that is on another stream too, as a log with many writers may hold it: the record
+// says that it is not the first. From the first call on Append answers domain.ErrClosed, so that nothing comes between.
 func (l *Log) Import(ctx context.Context, appends []domain.Append) error {
 	if err := l.use(ctx); err != nil {
 		return err
@@ -74,8 +74,8 @@ func (l *Log) importOne(batch *pebble.Batch, a *domain.Append) error {
 }
 
 // put puts the events of an append into the batch, behind the last one of its stream. first says that the log has no
-// event of its message. The index counts what is in a batch as appended: batches are never taken back, a failed one ends
-// the process.
+// event of its message. The index counts what is in a batch as appended: batches are never taken back, a failed one
+// ends the process.
 func (l *Log) put(batch *pebble.Batch, a *domain.Append, stream, message key, last head, first bool) error {
 	for _, e := range a.Events {
 		revision := last.revision + 1

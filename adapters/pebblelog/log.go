@@ -112,7 +112,8 @@ func roomToOpen(fs vfs.FS, dir string) error {
 		return fmt.Errorf("asking for the free space of %s: %w", dir, err)
 	}
 	if usage.AvailBytes < openRoom {
-		return fmt.Errorf("%w: the file system has %d bytes free, and opening the log may need %d", domain.ErrUnavailable, usage.AvailBytes, openRoom)
+		return fmt.Errorf("%w: the file system has %d bytes free, and opening the log may need %d", domain.ErrUnavailable,
+			usage.AvailBytes, openRoom)
 	}
 	return nil
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// The marks of a folder that is to be removed when it is opened next: it is damaged, which the file says why, or another
-// generation serves in its place. They are in the folder before anything of it is removed.
+// The marks of a folder that is to be removed when it is opened next: it is damaged, which the file says why, or
+// another generation serves in its place. They are in the folder before anything of it is removed.
 const (
 	condemnedName = "CONDEMNED"
 	replacedName  = "REPLACED"
 )
 
-// isDamage reports whether Pebble failed to open what is in the folder, and not for want of files, rights or a disk that
-// answers.
+// isDamage reports whether Pebble failed to open what is in the folder, and not for want of files, rights or a disk
+// that answers.
 func isDamage(err error) bool {
 	var errno syscall.Errno
 	return err != nil && (errors.Is(err, fs.ErrNotExist) || !errors.As(err, &errno))
@@ -82,7 +82,8 @@ func (s *Store) mark(name, why string) error {
 	return errors.Join(err, f.Sync(), f.Close(), syncFolder(s.fs, s.dir))
 }
 
-// marked returns whether the folder is to be removed for another generation, and why it is for damage, "" where it is not.
+// marked returns whether the folder is to be removed for another generation, and why it is for damage, "" where it is
+// not.
 func (s *Store) marked() (replaced bool, why string, err error) {
 	_, err = s.fs.Stat(s.fs.PathJoin(s.dir, replacedName))
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -42,8 +42,8 @@ func flip(at int) func([]byte) []byte {
 	return func(b []byte) []byte { b[at%len(b)] ^= 1 << (at % 8); return b }
 }
 
-// TestDamage changes one bit somewhere in the tables or the log of Pebble, or cuts one short. Whatever it is, no process ends
-// of it, and after at most one more start the views are those of the log.
+// TestDamage changes one bit somewhere in the tables or the log of Pebble, or cuts one short. Whatever it is, no
+// process ends of it, and after at most one more start the views are those of the log.
 func TestDamage(t *testing.T) {
 	log := logOf(t, 1000)
 	head, err := log.Head(t.Context())

@@ -107,10 +107,11 @@ func generationNumber(name string) (number uint64, ok bool) {
 }
 
 // pebbleFile is what Pebble names its files, beside its lock.
-var pebbleFile = regexp.MustCompile(`^(\d+\.(sst|log|blob)|(MANIFEST|OPTIONS)-\d+|CURRENT|(CURRENT|temporary)\.\d+\.dbtmp|marker\..+)$`)
+var pebbleFile = regexp.MustCompile(`^(\d+\.(sst|log|blob)|(MANIFEST|OPTIONS)-\d+|CURRENT|marker\..+|` +
+	`(CURRENT|temporary)\.\d+\.dbtmp)$`)
 
-// sweepOther removes what is no generation, and is this package's: parts of removed ones, and Pebble's files from before
-// there were generations.
+// sweepOther removes what is no generation, and is this package's: parts of removed ones, and Pebble's files from
+// before there were generations.
 func (g *Generations) sweepOther(name string) error {
 	path := g.path(name)
 	if number, removed := strings.CutPrefix(name, removedPrefix); removed {

@@ -12,8 +12,9 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// ingestBytes is the size from which a commit's rows are written as tables that Pebble takes over, and not by way of its
-// log and memtable: a commit as large comes from views that catch up, where that takes half the time. Tests set it lower.
+// ingestBytes is the size from which a commit's rows are written as tables that Pebble takes over, and not by way of
+// its log and memtable: a commit as large comes from views that catch up, where that takes half the time. Tests set it
+// lower.
 var ingestBytes = 4 << 20
 
 // ingest writes rows as tables, which Pebble takes all or none. Rows of one prefix whose keys only grow are a table of

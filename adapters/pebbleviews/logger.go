@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// logger hands Pebble's errors on. After a fatal one, such as a failed write of its log, nothing may run on: the process
-// ends, and starts again from what is in the folder.
+// logger hands Pebble's errors on. After a fatal one, such as a failed write of its log, nothing may run on: the
+// process ends, and starts again from what is in the folder.
 type logger struct{}
 
 func (logger) Infof(string, ...any) {}

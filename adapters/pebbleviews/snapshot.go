@@ -6,8 +6,8 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// sharedSnapshot is a snapshot of Pebble's that all use who ask between two commits: to make and to close one each takes
-// the lock under which Pebble writes, and makes it look for work.
+// sharedSnapshot is a snapshot of Pebble's that all use who ask between two commits: to make and to close one each
+// takes the lock under which Pebble writes, and makes it look for work.
 type sharedSnapshot struct {
 	*pebble.Snapshot
 	refs int

@@ -24,8 +24,8 @@ type document struct {
 	line int
 }
 
-// split cuts a file at its "---" lines. The YAML parser could do so too, but it drops what stands behind a document that
-// holds only comments, and a version of a tariff must not get lost.
+// split cuts a file at its "---" lines. The YAML parser could do so too, but it drops what stands behind a document
+// that holds only comments, and a version of a tariff must not get lost.
 func split(text []byte) ([]document, *Error) {
 	if len(text) > MaxFileBytes {
 		return nil, &Error{Line: 1, Column: 1, Detail: fmt.Sprintf("the file has more than %d bytes", MaxFileBytes)}
@@ -109,7 +109,8 @@ func (d *document) blank() bool {
 // parse reads the document's YAML into a tree.
 func (d *document) parse() (*tree, *Error) {
 	if len(d.text) > MaxDocumentBytes {
-		return nil, &Error{Line: d.line, Column: 1, Detail: fmt.Sprintf("the document has more than %d bytes", MaxDocumentBytes)}
+		return nil, &Error{Line: d.line, Column: 1,
+			Detail: fmt.Sprintf("the document has more than %d bytes", MaxDocumentBytes)}
 	}
 	tokens := lexer.Tokenize(string(d.text))
 	if err := d.checkDepth(tokens); err != nil {

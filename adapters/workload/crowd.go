@@ -3,8 +3,8 @@ package workload
 import "math/rand/v2"
 
 // crowd says which accounts turn up at a post or a comment, and in which order, without keeping anything but their
-// number: each target has a start of its own, drawn at random, and its k-th visitor follows from that. All visitors of a
-// target are different, and the same start gives the same visitors.
+// number: each target has a start of its own, drawn at random, and its k-th visitor follows from that. All visitors of
+// a target are different, and the same start gives the same visitors.
 //
 // A tenth of the accounts are the regulars: every second visitor is one of them as long as there are any left.
 type crowd struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// appendEngagement appends an engagement as a CloudEvent in structured mode, on one line without a line feed. Source and
-// identifiers must be free of what JSON escapes; title and url may have anything.
+// appendEngagement appends an engagement as a CloudEvent in structured mode, on one line without a line feed. Source
+// and identifiers must be free of what JSON escapes; title and url may have anything.
 func appendEngagement(dst []byte, e *domain.Engagement) []byte {
 	dst = append(dst, `{"specversion":"1.0"`...)
 	dst = appendText(dst, "type", e.Type.CloudEvent())

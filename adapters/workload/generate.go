@@ -234,7 +234,8 @@ func (g *generator) reactToPost() domain.Engagement {
 		if p := &g.posts[n]; p.reactions < g.crowd.size() {
 			p.reactions++
 			e := domain.Engagement{
-				Type: g.like(5, domain.PostLiked, domain.PostDisliked), PostID: postID(n), AccountID: g.visitor(p.start, p.reactions-1),
+				Type: g.like(5, domain.PostLiked, domain.PostDisliked), PostID: postID(n),
+				AccountID: g.visitor(p.start, p.reactions-1),
 			}
 			g.postReactions.put(e)
 			return e
@@ -243,7 +244,8 @@ func (g *generator) reactToPost() domain.Engagement {
 	return g.read()
 }
 
-// reactToComment returns a reaction by the next visitor; a comment where there is none that somebody has not reacted to.
+// reactToComment returns a reaction by the next visitor; a comment where there is none that somebody has not reacted
+// to.
 func (g *generator) reactToComment() domain.Engagement {
 	comments := g.comments.items
 	first := g.popularComment.draw(g.rng)
@@ -251,7 +253,8 @@ func (g *generator) reactToComment() domain.Engagement {
 		if c := &comments[(first+i)%len(comments)]; c.reactions < g.crowd.size() {
 			c.reactions++
 			e := domain.Engagement{
-				Type: g.like(4, domain.CommentLiked, domain.CommentDisliked), CommentID: c.id, AccountID: g.visitor(c.start, c.reactions-1),
+				Type: g.like(4, domain.CommentLiked, domain.CommentDisliked), CommentID: c.id,
+				AccountID: g.visitor(c.start, c.reactions-1),
 			}
 			g.commentReactions.put(e)
 			return e

@@ -30,7 +30,8 @@ const (
 
 var (
 	polisVoteHeader    = []string{"timestamp", "datetime", "comment-id", "voter-id", "vote"}
-	polisCommentHeader = []string{"timestamp", "datetime", "comment-id", "author-id", "agrees", "disagrees", "moderated", "comment-body"}
+	polisCommentHeader = []string{"timestamp", "datetime", "comment-id", "author-id", "agrees", "disagrees", "moderated",
+		"comment-body"}
 )
 
 // Polis yields the engagements of the Polis conversation vtaiwan.uberx from its folder with comments.csv and votes.csv:
@@ -39,11 +40,12 @@ var (
 // and voters are one space of accounts, voter-N, so votes on one's own comment are self-reactions.
 //
 // The times are the files' own. Neither file is in order of time, but the votes of each voter on each comment are, so
-// none is out_of_order. Moderation is left out (moderated comments were voted on all the same), and so are the comments'
-// texts. The sequence ends after the first error, which names file and row. A line may be kept.
+// none is out_of_order. Moderation is left out (moderated comments were voted on all the same), and so are the
+// comments' texts. The sequence ends after the first error, which names file and row. A line may be kept.
 func Polis(dir string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		if err := polis(dir, func(e *domain.Engagement) bool { return yield(appendEngagement(nil, e), nil) }); err != nil && !errors.Is(err, errStopped) {
+		err := polis(dir, func(e *domain.Engagement) bool { return yield(appendEngagement(nil, e), nil) })
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(nil, err)
 		}
 	}
@@ -95,7 +97,8 @@ func polis(dir string, yield func(*domain.Engagement) bool) error {
 func polisPublication(at time.Time) *domain.Engagement {
 	return &domain.Engagement{
 		Type: domain.PostPublished, Message: domain.Message{Source: polisPost, ID: "post"}, OccurredAt: at,
-		PostID: PolisPost, AccountID: polisAuthor, Title: "Synthetic post for the Polis conversation " + PolisPost, TimeToReadSeconds: 60,
+		PostID: PolisPost, AccountID: polisAuthor, Title: "Synthetic post for the Polis conversation " + PolisPost,
+		TimeToReadSeconds: 60,
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// TestPolis holds the outcomes of 49,997 real votes. They are those that counting the rows by hand gives: for each voter
-// and comment a first agree or disagree, then whatever changes it.
+// TestPolis holds the outcomes of 49,997 real votes. They are those that counting the rows by hand gives: for each
+// voter and comment a first agree or disagree, then whatever changes it.
 func TestPolis(t *testing.T) {
 	dir := os.Getenv("TWEILEDGER_TEST_DATA")
 	if dir == "" {

@@ -26,9 +26,12 @@ type backupCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*backupCommand) Help() string {
-	return `Makes a ledger's folder with a consistent copy of the embedded log that a process serves, while it goes on: everything that was answered before the backup began is in it, and each file is compared with its hash. The process and the command may be on different machines. The views are not copied: they are made again from the log.
+	return `Makes a ledger's folder with a consistent copy of the embedded log that a process serves, while it goes on:
+everything that was answered before the backup began is in it, and each file is compared with its hash. The process and
+the command may be on different machines. The views are not copied: they are made again from the log.
 
-While it runs, what is there is in DIR.partial; DIR is there once the backup is whole, checked and durable. A backup is restored by serving it, or a copy of it: it is a folder like any other.
+While it runs, what is there is in DIR.partial; DIR is there once the backup is whole, checked and durable. A backup is
+restored by serving it, or a copy of it: it is a folder like any other.
 
 Examples:
 
@@ -109,7 +112,8 @@ func claimPartial(dir string) (*partialFolder, error) {
 	}
 	for _, e := range entries {
 		if e.Name() != "LOCK" && e.Name() != "log" {
-			return nil, &usageError{fmt.Sprintf("%s holds %s, so it is no unfinished backup", p.dir, e.Name()), "name another folder, or move it away"}
+			return nil, &usageError{fmt.Sprintf("%s holds %s, so it is no unfinished backup", p.dir, e.Name()),
+				"name another folder, or move it away"}
 		}
 	}
 	if err := os.MkdirAll(p.dir, 0o777); err != nil {

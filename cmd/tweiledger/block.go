@@ -107,7 +107,9 @@ func (b *block) writeReading(text *strings.Builder) {
 	text.WriteByte('\n')
 }
 
-func (b *block) writeSide(text *strings.Builder, side domain.LineSide, name, subtotalName string, subtotal domain.Twei) {
+func (b *block) writeSide(
+	text *strings.Builder, side domain.LineSide, name, subtotalName string, subtotal domain.Twei,
+) {
 	text.WriteString(name + "\n")
 	for l := domain.EarnedForPluses; l.Valid(); l++ {
 		if l.Side() == side {

@@ -41,7 +41,8 @@ type client struct {
 func newClient(address string) (*client, error) {
 	base, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" {
-		return nil, &usageError{fmt.Sprintf("%q is no address of a serving process", address), "give one like http://127.0.0.1:8080"}
+		return nil, &usageError{fmt.Sprintf("%q is no address of a serving process", address),
+			"give one like http://127.0.0.1:8080"}
 	}
 	return &client{base: base, http: &http.Client{}}, nil
 }
@@ -114,7 +115,9 @@ func (p *problem) Error() string {
 
 // do sends a request and returns the answer, whose body is to be closed. An answer that is an error comes as a
 // *problem.
-func (c *client) do(ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader) (*http.Response, error) {
+func (c *client) do(
+	ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader,
+) (*http.Response, error) {
 	address := c.base.JoinPath(path)
 	address.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)

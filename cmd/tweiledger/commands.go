@@ -42,7 +42,8 @@ type commands struct {
 	BenchServer benchServerCommand `cmd:"" hidden:""`
 }
 
-const description = `An event-sourced reward ledger: engagements in, immutable events with exact amounts kept, profit-and-loss statements out.
+const description = `An event-sourced reward ledger: engagements in, immutable events with exact amounts kept,
+profit-and-loss statements out.
 
 Try it: tweiledger demo`
 
@@ -86,8 +87,8 @@ func parseError(err error) error {
 	return &usageError{err.Error(), "see " + help}
 }
 
-// choose returns which one of flags is meant, of which only one may be: the one on the command line, else the one in the
-// environment, else the first.
+// choose returns which one of flags is meant, of which only one may be: the one on the command line, else the one in
+// the environment, else the first.
 func choose(command *kong.Context, flags ...string) (string, error) {
 	var given, inEnv []string
 	for _, step := range command.Path {

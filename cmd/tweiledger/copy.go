@@ -25,9 +25,13 @@ type copyCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*copyCommand) Help() string {
-	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source. It restores an export, and moves a log to another folder or machine.
+	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source. It
+restores an export, and moves a log to another folder or machine.
 
-It can be stopped at any time and run again. Then it compares every line that the target has with the source, goes on behind the last, and in the end reads the whole target again and compares the SHA-256 of all lines, which is also that of the export's file. A target that differs is refused with the first event that does. Wrong input stops it with the line; what the target has then is a beginning of the log.
+It can be stopped at any time and run again. Then it compares every line that the target has with the source, goes on
+behind the last, and in the end reads the whole target again and compares the SHA-256 of all lines, which is also that
+of the export's file. A target that differs is refused with the first event that does. Wrong input stops it with the
+line; what the target has then is a beginning of the log.
 
 Nothing is worked out again: run "tweiledger verify" on the copy for that.
 
@@ -64,7 +68,8 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	if err := compareCopy(ctx, c, to, copied.stored, sum); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s holds %d events, %d of them new. SHA-256 of all lines: %s\n", cmd.To, copied.stored, copied.stored-copied.found, sum)
+	fmt.Fprintf(c.out, "%s holds %d events, %d of them new. SHA-256 of all lines: %s\n", cmd.To, copied.stored,
+		copied.stored-copied.found, sum)
 	return nil
 }
 
@@ -86,7 +91,8 @@ func (cmd *copyCommand) openSource() (logReader, error) {
 	info, err := os.Stat(from)
 	switch {
 	case errors.Is(err, iofs.ErrNotExist):
-		return nil, &usageError{fmt.Sprintf("there is no file or folder %s", from), "--from takes a ledger's folder, an address like http://127.0.0.1:8080, or an export"}
+		return nil, &usageError{fmt.Sprintf("there is no file or folder %s", from),
+			"--from takes a ledger's folder, an address like http://127.0.0.1:8080, or an export"}
 	case err != nil:
 		return nil, err
 	case !info.IsDir():
@@ -128,7 +134,8 @@ func (cp *logCopy) failure(err error) error {
 	var wrong *wrongLogError
 	switch {
 	case !errors.As(err, &wrong):
-		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", cp.stored, err)
+		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", cp.stored,
+			err)
 	case cp.stored == cp.found:
 		return fmt.Errorf("nothing was copied: %w", err)
 	}
@@ -265,7 +272,8 @@ func compareCopy(ctx context.Context, c console, to copyTarget, events uint64, w
 		again.take(line)
 	}
 	if sum := hex.EncodeToString(again.hash.Sum(nil)); again.read != events || sum != want {
-		return fmt.Errorf("the copy differs: it has %d events with SHA-256 %s, the source has %d with %s", again.read, sum, events, want)
+		return fmt.Errorf("the copy differs: it has %d events with SHA-256 %s, the source has %d with %s", again.read, sum,
+			events, want)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ type copyTarget interface {
 
 func openCopyTarget(to string, minFree byteSize) (copyTarget, error) {
 	if strings.Contains(to, "://") {
-		return nil, &usageError{fmt.Sprintf("--to: %q is no ledger's folder", to), "a log is copied into a folder: serve it from there"}
+		return nil, &usageError{fmt.Sprintf("--to: %q is no ledger's folder", to),
+			"a log is copied into a folder: serve it from there"}
 	}
 	if err := checkFolder(to, false); err != nil {
 		return nil, err

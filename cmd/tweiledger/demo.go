@@ -23,7 +23,8 @@ type demoCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*demoCommand) Help() string {
-	return `Sends the engagements of a sample article to the API, prints its statement as one of its readers sees it, and then serves it. With --data the demo is kept and can be started again; a folder that holds another ledger is refused.
+	return `Sends the engagements of a sample article to the API, prints its statement as one of its readers sees it, and
+then serves it. With --data the demo is kept and can be started again; a folder that holds another ledger is refused.
 
 Examples:
 
@@ -84,7 +85,8 @@ func refuseOtherLedger(ctx context.Context, s *service, dir string) error {
 }
 
 // errOtherLedger: a log holds other engagements than the demo's.
-var errOtherLedger = &usageError{"it holds a ledger that is not the demo's", "give --data another folder, or serve this one with tweiledger serve"}
+var errOtherLedger = &usageError{"it holds a ledger that is not the demo's",
+	"give --data another folder, or serve this one with tweiledger serve"}
 
 // onlyTariffs returns errOtherLedger if the log holds more than tariffs, with which a demo begins.
 func (s *service) onlyTariffs(ctx context.Context) error {
@@ -160,7 +162,8 @@ func readDemoBlock(ctx context.Context, api *client) (*block, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := readStatement(ctx, api, domain.Scope{PostID: article.PostID, AccountID: workload.ArticleReader}, projections.AsOf{})
+	own, err := readStatement(ctx, api, domain.Scope{PostID: article.PostID, AccountID: workload.ArticleReader},
+		projections.AsOf{})
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +178,10 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 		fmt.Fprintf(c.out, "\nWithout --once it is served on:\n")
 	}
 	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost}, projections.AsOf{})
-	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader}, projections.AsOf{})
-	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n", origin, path)
+	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader},
+		projections.AsOf{})
+	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n",
+		origin, path)
 	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
 	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)
 	fmt.Fprintf(c.out, "  curl -N '%s/v1/log?follow=true'\n", origin)

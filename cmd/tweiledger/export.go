@@ -15,7 +15,8 @@ type exportCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*exportCommand) Help() string {
-	return `Writes one canonical line (RFC 8785) an event, in log order: the very bytes that were recorded. "verify --file" checks an export from the beginning. To go on with an older export, give the number of its lines with --from.
+	return `Writes one canonical line (RFC 8785) an event, in log order: the very bytes that were recorded. "verify --file"
+checks an export from the beginning. To go on with an older export, give the number of its lines with --from.
 
 Examples:
 
@@ -51,7 +52,8 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 	return out.Flush()
 }
 
-// checkFrom sees that the log goes as far as the export is to begin: an older export that has more lines is of another log.
+// checkFrom sees that the log goes as far as the export is to begin: an older export that has more lines is of another
+// log.
 func (cmd *exportCommand) checkFrom(ctx context.Context, log logReader) error {
 	if cmd.From == 0 {
 		return nil

@@ -40,13 +40,15 @@ func missing(dir string, mustExist bool) error {
 		return nil
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return &usageError{fmt.Sprintf("there is no folder %s", dir), "name the ledger's folder with --data DIR, or a serving process with --url URL"}
+		return &usageError{fmt.Sprintf("there is no folder %s", dir),
+			"name the ledger's folder with --data DIR, or a serving process with --url URL"}
 	}
 	return notALedger(dir)
 }
 
 func notALedger(dir string) error {
-	return &usageError{fmt.Sprintf("%s is no ledger's folder", dir), "name the folder that serve, demo or import was given with --data"}
+	return &usageError{fmt.Sprintf("%s is no ledger's folder", dir),
+		"name the folder that serve, demo or import was given with --data"}
 }
 
 // openLog opens the log of a folder that must hold one.

@@ -17,7 +17,8 @@ type generateCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*generateCommand) Help() string {
-	return `Prints CloudEvents, one a line, as POST /v1/events and import take them: first the publications of all posts, then reads, reactions, comments, switches and repeats over 30 days.
+	return `Prints CloudEvents, one a line, as POST /v1/events and import take them: first the publications of all posts,
+then reads, reactions, comments, switches and repeats over 30 days.
 
 Examples:
 
@@ -29,7 +30,8 @@ Examples:
 // Run runs the command.
 func (cmd *generateCommand) Run(ctx context.Context, c console) error {
 	if cmd.Posts < 1 || cmd.Accounts < 1 || cmd.Engagements < 0 {
-		return &usageError{"--posts and --accounts are at least 1, --engagements is not negative", "see tweiledger generate --help"}
+		return &usageError{"--posts and --accounts are at least 1, --engagements is not negative",
+			"see tweiledger generate --help"}
 	}
 	out := bufio.NewWriterSize(c.out, 1<<16)
 	options := workload.Options{Posts: cmd.Posts, Accounts: cmd.Accounts, Engagements: cmd.Engagements, Seed: cmd.Seed}

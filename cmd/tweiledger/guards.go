@@ -56,7 +56,8 @@ func (g guards) watch(ctx context.Context) (wait func()) {
 // reload reads the files now.
 func (g guards) reload() {
 	if g.tokens == nil && g.certificate == nil {
-		slog.Warn("nothing_to_reload", "reason", "the service has neither tokens nor a certificate; other settings need a restart")
+		slog.Warn("nothing_to_reload", "reason",
+			"the service has neither tokens nor a certificate; other settings need a restart")
 		return
 	}
 	slog.Info("reloading")

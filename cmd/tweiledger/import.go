@@ -20,9 +20,12 @@ type importCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*importCommand) Help() string {
-	return `Each line is one CloudEvent in JSON, as POST /v1/events takes it; empty lines are skipped. They are recorded in order, 1,000 at a time. The summary on standard output counts outcomes and rejection codes; the first rejections are told on standard error. To import the same again is always safe: what was recorded is "duplicate" then.
+	return `Each line is one CloudEvent in JSON, as POST /v1/events takes it; empty lines are skipped. They are recorded in
+order, 1,000 at a time. The summary on standard output counts outcomes and rejection codes; the first rejections are
+told on standard error. To import the same again is always safe: what was recorded is "duplicate" then.
 
-It exits with 1 where an engagement failed, which is after a few tries, and ends there; with --strict also where one was rejected.
+It exits with 1 where an engagement failed, which is after a few tries, and ends there; with --strict also where one was
+rejected.
 
 Examples:
 
@@ -34,7 +37,8 @@ Examples:
 // Run runs the command.
 func (cmd *importCommand) Run(ctx context.Context, c console) (err error) {
 	if cmd.URL != "" && cmd.Tariff != "" {
-		return &usageError{"--tariff is for a folder", "a serving process has its tariff: see tweiledger tariff publish --help, and unset TWEILEDGER_TARIFF"}
+		return &usageError{"--tariff is for a folder",
+			"a serving process has its tariff: see tweiledger tariff publish --help, and unset TWEILEDGER_TARIFF"}
 	}
 	tariffs, err := readTariffs(cmd.Tariff)
 	if err != nil {

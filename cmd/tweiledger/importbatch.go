@@ -45,7 +45,8 @@ func (b *importBatch) add(ctx context.Context, line textLine) error {
 	if len(bytes.TrimSpace(line.text)) > 0 {
 		l := importLine{textLine: line}
 		if line.long {
-			l.answer = answer{Result: domain.Rejected, Code: domain.CodeInvalid, Detail: fmt.Sprintf("the line has more than %d bytes", maxEngagementBytes)}
+			l.answer = answer{Result: domain.Rejected, Code: domain.CodeInvalid,
+				Detail: fmt.Sprintf("the line has more than %d bytes", maxEngagementBytes)}
 			l.text = nil
 		}
 		b.lines = append(b.lines, l)

@@ -22,8 +22,8 @@ func TestProgram(t *testing.T) {
 	t.Run("second signal", func(t *testing.T) { testSecondSignal(t, program) })
 }
 
-// testKill: whenever the process is killed under load, it loses nothing whose outcome was given out, shows nothing twice,
-// and starts again by itself. The statements are what the log's postings add up to.
+// testKill: whenever the process is killed under load, it loses nothing whose outcome was given out, shows nothing
+// twice, and starts again by itself. The statements are what the log's postings add up to.
 func testKill(t *testing.T, program string) {
 	rounds := 3
 	if long() {

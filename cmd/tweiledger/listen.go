@@ -18,7 +18,8 @@ func checkAddress(address string, guarded bool) error {
 		return nil
 	}
 	return &usageError{
-		fmt.Sprintf("--listen: %s is not a loopback address, and whoever reaches the service may do everything unless there are tokens", address),
+		fmt.Sprintf("--listen: %s is not a loopback address, and whoever reaches the service may do everything "+
+			"unless there are tokens", address),
 		"listen on 127.0.0.1:8080, [::1]:8080 or localhost:8080, or give --tokens: see tweiledger serve --help",
 	}
 }

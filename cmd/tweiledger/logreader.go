@@ -87,7 +87,8 @@ func openFileLog(path string) (fileLog, error) {
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return fileLog{}, &usageError{fmt.Sprintf("%s is no regular file, which is needed as it is read twice", path), "write the export to a file first"}
+		return fileLog{}, &usageError{fmt.Sprintf("%s is no regular file, which is needed as it is read twice", path),
+			"write the export to a file first"}
 	}
 	return fileLog{f}, nil
 }
@@ -118,8 +119,8 @@ func (r contextReader) Read(p []byte) (int, error) {
 
 func (f fileLog) close() error { return f.file.Close() }
 
-// textLines yields the lines of r. Of one that is longer than an event's can be, only the beginning is given, which still
-// is too long.
+// textLines yields the lines of r. Of one that is longer than an event's can be, only the beginning is given, which
+// still is too long.
 func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for line, err := range readLines(r, domain.MaxEventBytes) {

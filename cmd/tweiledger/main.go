@@ -1,8 +1,8 @@
 // Command tweiledger is the ledger's one binary: it serves the API, and loads, shows, exports and verifies a log
 // (DESIGN section 10). This package wires the adapters to the domain; rules live elsewhere.
 //
-// Results go to standard output, logs and progress bars to standard error. It exits with 0 when the work is done, with 1
-// when the work says no, and with 2 when it was called wrongly.
+// Results go to standard output, logs and progress bars to standard error. It exits with 0 when the work is done, with
+// 1 when the work says no, and with 2 when it was called wrongly.
 package main
 
 import (
@@ -31,8 +31,8 @@ func main() {
 	os.Exit(exitCode(run(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
-// run runs the command that args name. A *usageError says that it was called wrongly, any other error that the work says
-// no.
+// run runs the command that args name. A *usageError says that it was called wrongly, any other error that the work
+// says no.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command, err := parse(args, stdout, stderr)
 	if command == nil || err != nil {

@@ -151,7 +151,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestClientsMakeNoSeries sends what a hostile client would, some and then ten times as much: the second makes no series.
+// TestClientsMakeNoSeries sends what a hostile client would, some and then ten times as much: the second makes no
+// series.
 func TestClientsMakeNoSeries(t *testing.T) {
 	m := startMeasured(t)
 	m.traffic()
@@ -220,8 +221,8 @@ func rejections(values map[string]string) (n int) {
 	return n
 }
 
-// TestMetricsAreDocumented: docs/metrics.md has a row for each metric with its type, labels and help, and no other. Those
-// of Go's runtime and of the process are client_golang's own.
+// TestMetricsAreDocumented: docs/metrics.md has a row for each metric with its type, labels and help, and no other.
+// Those of Go's runtime and of the process are client_golang's own.
 func TestMetricsAreDocumented(t *testing.T) {
 	m := startMeasured(t)
 	m.traffic()

@@ -66,7 +66,9 @@ type request struct {
 }
 
 // run asks do for each event and prints each outcome. Where one is refused the others are still asked for.
-func (r *request) run(ctx context.Context, c console, do func(operator, context.Context, domain.EventID, string) (answer, error)) (err error) {
+func (r *request) run(
+	ctx context.Context, c console, do func(operator, context.Context, domain.EventID, string) (answer, error),
+) (err error) {
 	ids := make([]domain.EventID, len(r.Event))
 	for i, text := range r.Event {
 		if ids[i], err = domain.ParseEventID(text); err != nil {

@@ -74,7 +74,8 @@ func (p *process) Write(text []byte) (int, error) {
 	return p.notes.Write(text)
 }
 
-// await returns once the process has written what matches to its standard error. It reports false where it ended before.
+// await returns once the process has written what matches to its standard error. It reports false where it ended
+// before.
 func (p *process) await(pattern *regexp.Regexp) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

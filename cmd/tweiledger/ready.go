@@ -21,7 +21,9 @@ type readyCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*readyCommand) Help() string {
-	return `Asks GET /readyz and prints the answer, which says why where the process is not ready. Exits with 0 where it is, and with 1 where it is not or does not answer within 10 seconds: a health check for machines that have no other client, such as a container.
+	return `Asks GET /readyz and prints the answer, which says why where the process is not ready. Exits with 0 where it
+is, and with 1 where it is not or does not answer within 10 seconds: a health check for machines that have no other
+client, such as a container.
 
 Examples:
 

@@ -7,7 +7,8 @@ type reinstateCommand struct{ request }
 
 // Help is the command's help beyond its flags.
 func (*reinstateCommand) Help() string {
-	return `Makes the postings again that a mistaken reversal took back. It is given the reversal's id, not that of the event that was reversed. Asking again with the same note changes nothing. Each outcome is printed as one line of JSON.
+	return `Makes the postings again that a mistaken reversal took back. It is given the reversal's id, not that of the
+event that was reversed. Asking again with the same note changes nothing. Each outcome is printed as one line of JSON.
 
 Example:
 

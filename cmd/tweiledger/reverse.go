@@ -7,7 +7,9 @@ type reverseCommand struct{ request }
 
 // Help is the command's help beyond its flags.
 func (*reverseCommand) Help() string {
-	return `Takes back the postings of each event by an event of its own, which names who asked and why; nothing is edited. It moves money only: a like that is reversed still stands as the account's reaction. Asking again with the same note changes nothing. Each outcome is printed as one line of JSON, with the reversal's id as event_id.
+	return `Takes back the postings of each event by an event of its own, which names who asked and why; nothing is edited.
+It moves money only: a like that is reversed still stands as the account's reaction. Asking again with the same note
+changes nothing. Each outcome is printed as one line of JSON, with the reversal's id as event_id.
 
 Examples:
 

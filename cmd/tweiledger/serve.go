@@ -29,13 +29,22 @@ type serveCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*serveCommand) Help() string {
-	return `Serves the API of a ledger in a folder, which no other process may have open. Without --tokens it is open to everybody on this machine, and so listens on loopback addresses only; with them each request needs a token that has the role, on a loopback address too. Without --tls-cert and --tls-key tokens can be read on their way: beyond loopback give both, or put a proxy that speaks TLS before it. The address is printed on standard output once it is served; /readyz tells when the views have caught up.
+	return `Serves the API of a ledger in a folder, which no other process may have open. Without --tokens it is open to
+everybody on this machine, and so listens on loopback addresses only; with them each request needs a token that has the
+role, on a loopback address too. Without --tls-cert and --tls-key tokens can be read on their way: beyond loopback give
+both, or put a proxy that speaks TLS before it. The address is printed on standard output once it is served; /readyz
+tells when the views have caught up.
 
-The views can always be worked out again from the log. Where a new program wants them in another format and can read the old one, or damage is found in them, they are built anew beside those that serve, and switched over to once they have caught up; --rebuild-views has it done for views that you mistrust. /readyz tells how far that is, and the log what came of it. A rebuild that was cut short goes on at the next start.
+The views can always be worked out again from the log. Where a new program wants them in another format and can read the
+old one, or damage is found in them, they are built anew beside those that serve, and switched over to once they have
+caught up; --rebuild-views has it done for views that you mistrust. /readyz tells how far that is, and the log what came
+of it. A rebuild that was cut short goes on at the next start.
 
-SIGHUP reads the files of --tokens and of the certificate at once; they are also read again when they change. Other settings need a restart.
+SIGHUP reads the files of --tokens and of the certificate at once; they are also read again when they change. Other
+settings need a restart.
 
-SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once. However it ends, nothing that was answered "recorded" is lost.
+SIGTERM or Ctrl-C finishes what was accepted, answers it and exits with 0 within 10 seconds; a second one ends at once.
+However it ends, nothing that was answered "recorded" is lost.
 
 Examples:
 

@@ -29,7 +29,8 @@ func startServer(s *service, listener net.Listener, g guards, extend func(*httpa
 		extend(api)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), guards: g, stop: stop, ended: make(chan struct{})}
+	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), guards: g, stop: stop,
+		ended: make(chan struct{})}
 	wait := g.watch(ctx)
 	go func() {
 		defer close(srv.ended)

@@ -135,8 +135,8 @@ func (s *service) settle(ctx context.Context, c console) {
 	}
 }
 
-// showFold shows on a terminal how the views catch up, or those that are built beside them, until they have or ctx ends;
-// then it closes the channel.
+// showFold shows on a terminal how the views catch up, or those that are built beside them, until they have or ctx
+// ends; then it closes the channel.
 func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 	shown := make(chan struct{})
 	if !isTerminal(c.notes) {

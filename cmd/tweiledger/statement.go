@@ -22,7 +22,8 @@ type statementCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*statementCommand) Help() string {
-	return `Prints what a post (all parties), an account (all posts), an account under a post, or without both the whole platform earned and lost, laid out as on the page: now, or as of a size of the log, of a time of occurrence, or of both.
+	return `Prints what a post (all parties), an account (all posts), an account under a post, or without both the whole
+platform earned and lost, laid out as on the page: now, or as of a size of the log, of a time of occurrence, or of both.
 
 Examples:
 
@@ -36,7 +37,8 @@ Examples:
 func (cmd *statementCommand) Run(ctx context.Context, c console) (err error) {
 	for flag, id := range map[string]string{"post": cmd.Post, "account": cmd.Account} {
 		if id != "" && !domain.ValidID(id) {
-			return &usageError{fmt.Sprintf("--%s: %q is no id", flag, id), "an id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -"}
+			return &usageError{fmt.Sprintf("--%s: %q is no id", flag, id),
+				"an id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -"}
 		}
 	}
 	asOf, err := cmd.asOf()
@@ -100,8 +102,8 @@ func readBlock(ctx context.Context, from statementReader, scope domain.Scope, as
 	return b, nil
 }
 
-// momentOf returns when what a statement is as of was the present: the time asked for, or when the last event counted was
-// recorded.
+// momentOf returns when what a statement is as of was the present: the time asked for, or when the last event counted
+// was recorded.
 func momentOf(s *domain.Statement, asOf projections.AsOf) time.Time {
 	switch {
 	case !asOf.At.IsZero():

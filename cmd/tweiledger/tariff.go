@@ -23,7 +23,9 @@ type tariffCheckCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*tariffCheckCommand) Help() string {
-	return `A file holds the versions of a tariff in their order, one YAML document each, separated by lines of "---". What is wrong is named as FILE:LINE:COLUMN. Whether a running ledger takes a new version depends on its clock too: "tariff publish" tells.
+	return `A file holds the versions of a tariff in their order, one YAML document each, separated by lines of "---". What
+is wrong is named as FILE:LINE:COLUMN. Whether a running ledger takes a new version depends on its clock too: "tariff
+publish" tells.
 
 Example:
 
@@ -56,7 +58,9 @@ type tariffPublishCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*tariffPublishCommand) Help() string {
-	return `The file holds every version from 1 on. One that the log has already must say the same, and stays as it is. A new one takes effect at the earliest 15 minutes after it is published. Each version's outcome is printed as one line of JSON; the first that is refused ends the command with exit code 1.
+	return `The file holds every version from 1 on. One that the log has already must say the same, and stays as it is. A
+new one takes effect at the earliest 15 minutes after it is published. Each version's outcome is printed as one line of
+JSON; the first that is refused ends the command with exit code 1.
 
 Examples:
 

@@ -25,9 +25,11 @@ type tokenNewCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*tokenNewCommand) Help() string {
-	return `Prints the secret, which is kept nowhere, and on the next line what to add to the tokens' file under "tokens:"; with --file that is done. The file holds only the secret's SHA-256. A serving process takes the change within seconds.
+	return `Prints the secret, which is kept nowhere, and on the next line what to add to the tokens' file under "tokens:";
+with --file that is done. The file holds only the secret's SHA-256. A serving process takes the change within seconds.
 
-Roles: "write" sends engagements; "operate" publishes tariffs, reverses and reinstates; "read" reads everything, "read:ACCOUNT" that account's parts only; "audit" reads the log.
+Roles: "write" sends engagements; "operate" publishes tariffs, reverses and reinstates; "read" reads everything,
+"read:ACCOUNT" that account's parts only; "audit" reads the log.
 
 Examples:
 

@@ -20,9 +20,12 @@ type tokenInitCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*tokenInitCommand) Help() string {
-	return `Makes a tokens' file and the tokens in it, and prints each name with its secret, which is kept nowhere. Where the file is there already nothing is made or printed, and that is no error: so a service may run it before each start, and has tokens from its first start on. One process at a time.
+	return `Makes a tokens' file and the tokens in it, and prints each name with its secret, which is kept nowhere. Where
+the file is there already nothing is made or printed, and that is no error: so a service may run it before each start,
+and has tokens from its first start on. One process at a time.
 
-The file is made last, so whatever goes wrong before it is put right by running the command again; what was printed before then is no token. The files can be read by their owner and group. Roles are those of tweiledger token new --help.
+The file is made last, so whatever goes wrong before it is put right by running the command again; what was printed
+before then is no token. The files can be read by their owner and group. Roles are those of tweiledger token new --help.
 
 Example:
 

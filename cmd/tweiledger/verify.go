@@ -21,7 +21,9 @@ type verifyCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*verifyCommand) Help() string {
-	return `Reads the whole log and checks each event from the log alone: its canonical form, its id, its stream's revisions, what the rules decide again from what was recorded before, every posting by the tariff in force, and every sum. The first difference is named with its index, event and rule (I1 … I14), and the exit code is 1.
+	return `Reads the whole log and checks each event from the log alone: its canonical form, its id, its stream's
+revisions, what the rules decide again from what was recorded before, every posting by the tariff in force, and every
+sum. The first difference is named with its index, event and rule (I1 … I14), and the exit code is 1.
 
 What was cut off at the end leaves a shorter log that agrees with itself: compare the number of events.
 
@@ -134,7 +136,8 @@ func showSummary(out io.Writer, s *domain.Summary) error {
 			fmt.Fprintf(out, "  %-20s %12d\n", t, n)
 		}
 	}
-	fmt.Fprintf(out, "Profit %s, loss %s, total %s, read-to-earn %s Twei.\n", profit, loss, total, s.Platform.Of(domain.ReadToEarn))
+	fmt.Fprintf(out, "Profit %s, loss %s, total %s, read-to-earn %s Twei.\n", profit, loss, total,
+		s.Platform.Of(domain.ReadToEarn))
 	if len(s.Concurrent) > 0 {
 		fmt.Fprintf(out, "Decided while another stream changed, which is no difference: events %d.\n", s.Concurrent)
 	}

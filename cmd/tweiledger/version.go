@@ -22,7 +22,8 @@ Example:
 // Run runs the command.
 func (*versionCommand) Run(c console) error {
 	version, commit := build()
-	fmt.Fprintf(c.out, "tweiledger %s (commit %s) %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(c.out, "tweiledger %s (commit %s) %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 	return nil
 }
 

@@ -36,8 +36,8 @@ func (d *deliverer) deliverAll(ctx context.Context, most int) error {
 	}
 }
 
-// deliver sends a batch again and again until all of it is settled. Nothing behind it is sent before: that might build on
-// what failed, a comment on its post, and be rejected for want of it.
+// deliver sends a batch again and again until all of it is settled. Nothing behind it is sent before: that might build
+// on what failed, a comment on its post, and be rejected for want of it.
 func (d *deliverer) deliver(ctx context.Context, batch []entry) error {
 	for failures := 0; ; failures++ {
 		outcomes, err := d.ledger.send(ctx, events(batch))
@@ -59,7 +59,8 @@ func (d *deliverer) deliver(ctx context.Context, batch []entry) error {
 			later = &unavailable{why: fmt.Errorf("the outcome is %q: %s", outcomes[n].Outcome, outcomes[n].Detail)}
 		}
 		wait := pauseAfter(failures, d.pause, later.after, rand.Float64())
-		d.log.Warn("not delivered, to be sent again", "engagements", len(batch), "first", batch[0].ID, "in", wait, "why", later)
+		d.log.Warn("not delivered, to be sent again", "engagements", len(batch), "first", batch[0].ID, "in", wait, "why",
+			later)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -76,7 +77,8 @@ func events(batch []entry) []cloudevents.Event {
 	return events
 }
 
-// settled returns how many outcomes stand before the first that is to be sent again: "failed", or nothing that is known.
+// settled returns how many outcomes stand before the first that is to be sent again: "failed", or nothing that is
+// known.
 func settled(outcomes []outcome) int {
 	for i := range outcomes {
 		switch outcomes[i].Outcome {

@@ -31,7 +31,8 @@ func readDoc(t *testing.T) string {
 	return string(text)
 }
 
-// example is a command of the page with the answer under it. Behind "needs=" stands a path that a server must have for it.
+// example is a command of the page with the answer under it. Behind "needs=" stands a path that a server must have for
+// it.
 var example = regexp.MustCompile("(?ms)^(```sh(?: needs=(\\S+))?\n)(.*?)(^```\n\n```(?:json|text)\n)(.*?)^```\n")
 
 // TestIntegrateDocRuns: every command of the page works, one after the other, and answers what stands under it.

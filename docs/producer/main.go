@@ -3,11 +3,11 @@
 //
 // The outbox is a file of JSON lines, appended to by the platform, each an engagement as the type of that name has it.
 // Lines are sent in order, in batches, one batch at a time. What was not answered, or was answered "failed", is sent
-// again as it was, for as long as it takes. What is settled is remembered in OUTBOX.progress, and what was rejected is put
-// into OUTBOX.rejected with what to do about it, in the form of an outbox, so that it can be sent from there again.
+// again as it was, for as long as it takes. What is settled is remembered in OUTBOX.progress, and what was rejected is
+// put into OUTBOX.rejected with what to do about it, in the form of an outbox, so that it can be sent from there again.
 //
-// It may be killed at any moment and started again: at most it sends a batch twice, which is safe. Run one at a time for
-// an outbox. At the outbox's end it prints a summary of everything settled so far, and exits with 0; with 1 where
+// It may be killed at any moment and started again: at most it sends a batch twice, which is safe. Run one at a time
+// for an outbox. At the outbox's end it prints a summary of everything settled so far, and exits with 0; with 1 where
 // something that a retry cannot mend stopped it, such as a missing token.
 package main
 
@@ -36,11 +36,13 @@ func main() {
 
 func run(ctx context.Context) error {
 	url := flag.String("url", "http://127.0.0.1:8080", "where Tweiledger serves")
-	token := flag.String("token", "", "bearer token with the role write; by default $TWEILEDGER_TOKEN, which no list of processes shows")
+	token := flag.String("token", "",
+		"bearer token with the role write; by default $TWEILEDGER_TOKEN, which no list of processes shows")
 	path := flag.String("outbox", "", "file of engagements, one JSON object a line")
 	most := flag.Int("batch", 500, "engagements sent at once, at most 10000")
 	timeout := flag.Duration("timeout", 30*time.Second, "how long an answer may take before the batch is sent again")
-	pause := flag.Duration("pause", 500*time.Millisecond, "longest pause before the second try; it doubles with each try, up to 30s")
+	pause := flag.Duration("pause", 500*time.Millisecond,
+		"longest pause before the second try; it doubles with each try, up to 30s")
 	flag.Parse()
 	if *path == "" || *most < 1 || *most > 10_000 || flag.NArg() > 0 {
 		flag.Usage()

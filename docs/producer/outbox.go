@@ -69,7 +69,8 @@ func openOutbox(path string) (_ *outbox, err error) {
 		return nil, err
 	}
 	if info.Size() < b.progress.Settled {
-		return nil, fmt.Errorf("%s has %d bytes, and %d are settled: it is another outbox", path, info.Size(), b.progress.Settled)
+		return nil, fmt.Errorf("%s has %d bytes, and %d are settled: it is another outbox", path, info.Size(),
+			b.progress.Settled)
 	}
 	if b.read, err = b.file.Seek(b.progress.Settled, io.SeekStart); err != nil {
 		return nil, err
@@ -78,7 +79,8 @@ func openOutbox(path string) (_ *outbox, err error) {
 	return b, b.openRejected()
 }
 
-// openRejected opens the rejected ones' file behind those of what is settled. Somebody may have taken it away meanwhile.
+// openRejected opens the rejected ones' file behind those of what is settled. Somebody may have taken it away
+// meanwhile.
 func (b *outbox) openRejected() (err error) {
 	if b.rejected, err = os.OpenFile(b.path+".rejected", os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return err
@@ -115,8 +117,9 @@ func (b *outbox) close() {
 	}
 }
 
-// next reads the next engagements, at most so many, none at the end. A last line that has no line feed yet is still being
-// written, and left alone. A line that is no engagement is an error: to skip it would be to lose somebody's pay in silence.
+// next reads the next engagements, at most so many, none at the end. A last line that has no line feed yet is still
+// being written, and left alone. A line that is no engagement is an error: to skip it would be to lose somebody's pay
+// in silence.
 func (b *outbox) next(most int) (batch []entry, err error) {
 	for start := b.read; len(batch) < most && b.read-start < maxBatchBytes; {
 		line, err := b.lines.ReadBytes('\n')
@@ -139,7 +142,8 @@ func (b *outbox) next(most int) (batch []entry, err error) {
 	return batch, nil
 }
 
-// settle remembers entries with their outcomes, none of which is "failed": first what was rejected, then how far it goes.
+// settle remembers entries with their outcomes, none of which is "failed": first what was rejected, then how far it
+// goes.
 func (b *outbox) settle(entries []entry, outcomes []outcome) error {
 	next := b.progress
 	for i := range entries {

@@ -20,8 +20,8 @@ import (
 	"github.com/tweiledger/tweiledger/adapters/workload"
 )
 
-// TestNothingLostNothingTwice: whatever happens to requests, answers and the producer itself, the ledger holds in the end
-// what it holds after an undisturbed import, and the producer says what became of each engagement.
+// TestNothingLostNothingTwice: whatever happens to requests, answers and the producer itself, the ledger holds in the
+// end what it holds after an undisturbed import, and the producer says what became of each engagement.
 func TestNothingLostNothingTwice(t *testing.T) {
 	lines := slices.Collect(workload.Generate(workload.Options{Posts: 20, Accounts: 100, Engagements: 1500, Seed: 7}))
 	lines = withRejections(lines)

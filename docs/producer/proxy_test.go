@@ -35,8 +35,8 @@ const (
 	halved fault = "halved"
 	// garbled: the answer is 200 and of somebody else, as from a wrong gateway.
 	garbled fault = "garbled"
-	// killedBefore, killedAfter and killedAnswered are kill -9 of the producer: before the ledger has it, before the answer,
-	// and at some moment behind the answer.
+	// killedBefore, killedAfter and killedAnswered are kill -9 of the producer: before the ledger has it, before the
+	// answer, and at some moment behind the answer.
 	killedBefore   fault = "killed before"
 	killedAfter    fault = "killed after"
 	killedAnswered fault = "killed answered"
