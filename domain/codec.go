@@ -86,9 +86,10 @@ var eventShapes = [...]struct{ required, optional string }{
 	CommentDisliked:   {"account_id author comment_id commenter post_id tariff", "reason"},
 	ReactionWithdrawn: {"account_id author post_id tariff withdraws", "comment_id commenter reason"},
 	PnLReportIssued:   {"account_id author own_statement post_id report_id size statement tariff", "reason"},
-	TariffPublished:   {"author_reaction_pays comment_min_level own_post_comment_pays read_min_fraction rows version", "by effective_from note"},
-	EventReversed:     {"author by note post_id reverses tariff", "commenter"},
-	EventReinstated:   {"author by note post_id reinstates tariff", "commenter reason"},
+	TariffPublished: {"author_reaction_pays comment_min_level own_post_comment_pays read_min_fraction rows version",
+		"by effective_from note"},
+	EventReversed:   {"author by note post_id reverses tariff", "commenter"},
+	EventReinstated: {"author by note post_id reinstates tariff", "commenter reason"},
 }
 
 const commonMembers = "id occurred_at postings recorded_at revision source source_id stream type"
@@ -133,7 +134,8 @@ func (e *Event) AppendCanonical(dst []byte) ([]byte, error) {
 	}
 	dst = append(dst, '}')
 	if n := len(dst) - start; n > MaxEventBytes {
-		return nil, fmt.Errorf("event %s: its line has %d bytes, at most %d are allowed: %w", e.ID, n, MaxEventBytes, ErrAppendTooLarge)
+		return nil, fmt.Errorf("event %s: its line has %d bytes, at most %d are allowed: %w", e.ID, n, MaxEventBytes,
+			ErrAppendTooLarge)
 	}
 	return dst, nil
 }
@@ -181,8 +183,8 @@ func DecodeEvent(canonical []byte) (*Event, error) {
 	return e, nil
 }
 
-// unsupported returns why a line cannot be read: that its type is of a newer program, where it names such a one, else the
-// error given. A new type may have members that nobody here knows, so its name may not be reached in reading.
+// unsupported returns why a line cannot be read: that its type is of a newer program, where it names such a one, else
+// the error given. A new type may have members that nobody here knows, so its name may not be reached in reading.
 // LinePlace returns the stream and the revision that a canonical line says, without reading the rest of it as an event.
 // It reports false for what is no such line.
 func LinePlace(line []byte) (stream Stream, revision Revision, ok bool) {
