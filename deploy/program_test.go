@@ -116,9 +116,6 @@ func get(t *testing.T, url, secret string) string {
 	return string(text)
 }
 
-// comingFlags are those that serve has once the log may be in EventStoreDB.
-var comingFlags = []string{"TWEILEDGER_LOG", "TWEILEDGER_LOG_PREFIX"}
-
 // Each variable of Tweiledger's is a flag of serve: one that is not would be passed over in silence.
 func TestVariablesAreFlags(t *testing.T) {
 	help, err := run(t, nil, nil, "serve", "--help")
@@ -129,7 +126,7 @@ func TestVariablesAreFlags(t *testing.T) {
 	for file, project := range projects(t) {
 		for _, s := range project.Services {
 			for name := range environment(s) {
-				if serves(s) && !slices.Contains(flags, "$"+name) && !slices.Contains(comingFlags, name) {
+				if serves(s) && !slices.Contains(flags, "$"+name) {
 					t.Errorf("%s: %s: %s is no flag of serve", file, s.Name, name)
 				}
 			}

@@ -326,13 +326,12 @@ func refused(a *domain.Append, s *status.Status) error {
 // importPatience bounds the time in which an append of unknown outcome is settled.
 const importPatience = time.Minute
 
-// Import adds events of another log as they are, in the order given, and returns when they are durable: with nil, or with
-// why the first append that was not taken was refused. An append may build on those before it. Nobody else may write
-// under the prefix. An error that wraps domain.ErrCorrupt says that the order could not be kept.
-func (l *Log) Import(ctx context.Context, appends []domain.Append) error {
+// Import adds events of another log as they are, in the order given, and returns when they are durable: how many events
+// were taken, and why the first append that was not taken was refused. An append may build on those before it. Nobody
+// else may write under the prefix. An error that wraps domain.ErrCorrupt says that the order could not be kept.
+func (l *Log) Import(ctx context.Context, appends []domain.Append) (taken uint64, failed error) {
 	answers := l.Append(ctx, appends)
 	var last domain.Position
-	var failed error
 	for i, answer := range answers {
 		if failed == nil && errors.Is(answer.Err, domain.ErrOutcomeUnknown) {
 			answer = l.settle(ctx, appends[i])
@@ -341,13 +340,14 @@ func (l *Log) Import(ctx context.Context, appends []domain.Append) error {
 		case answer.Err != nil && failed == nil:
 			failed = answer.Err
 		case answer.Err == nil && (failed != nil || last.Compare(answer.Positions[0]) >= 0):
-			return errors.Join(failed, fmt.Errorf("stream %s, revision %d was stored, but not where it belongs: %w",
+			return taken, errors.Join(failed, fmt.Errorf("stream %s, revision %d was stored, but not where it belongs: %w",
 				appends[i].Stream, appends[i].Expected+1, domain.ErrCorrupt))
 		case answer.Err == nil:
 			last = answer.Positions[len(answer.Positions)-1]
+			taken += uint64(len(answer.Positions))
 		}
 	}
-	return failed
+	return taken, failed
 }
 
 // settle sends an append of unknown outcome again until the store says which it was.

@@ -13,9 +13,12 @@ func (a *API) getLiveness(w http.ResponseWriter, r *http.Request) error {
 	if _, err := query(r); err != nil {
 		return err
 	}
-	writeNow(w, http.StatusOK, []byte(`{"live":true}`))
+	writeNow(w, http.StatusOK, alive)
 	return nil
 }
+
+// alive is what GET /livez answers.
+var alive = []byte(`{"live":true}`)
 
 // getMetrics serves GET /metrics.
 func (a *API) getMetrics(w http.ResponseWriter, r *http.Request) error {

@@ -109,7 +109,7 @@ func TestViews(t *testing.T) {
 	w := newWorld(t)
 	scraped := w.now()
 	metrics.RegisterViews(w.reg, metrics.Views{
-		Views: w.views, Clock: func() time.Time { return scraped }, LogSize: w.size,
+		Views: w.views, Clock: func() time.Time { return scraped }, LogSize: w.size, Writable: takesAppends,
 	})
 	w.expect(map[string]float64{
 		"log_events": 1, "fold_events": 0, "fold_lag_events": 1, "fold_lag_seconds": 0, "views_caught_up": 0,
@@ -159,7 +159,7 @@ func TestViews(t *testing.T) {
 func TestLogThatTellsItsSize(t *testing.T) {
 	w := newWorld(t)
 	size, away := uint64(2_000_000), error(nil)
-	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: w.now,
+	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: w.now, Writable: takesAppends,
 		LogSize: func(context.Context) (uint64, error) { return size, away }})
 	w.expect(map[string]float64{"log_events": 2e6, "fold_lag_events": 2e6, "fold_lag_seconds": 0})
 	w.fold()
@@ -185,7 +185,7 @@ func TestRebuilding(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	metrics.RegisterViews(reg, metrics.Views{Views: views, Clock: time.Now})
+	metrics.RegisterViews(reg, metrics.Views{Views: views, Clock: time.Now, Writable: takesAppends})
 	if got := samples(t, reg); got["views_rebuilding"] != 1 || got["views_caught_up"] != 0 {
 		t.Errorf("before it: %v", got)
 	}

@@ -22,7 +22,7 @@ func newWholeWorld(t *testing.T) (*world, *metrics.Requests) {
 	size := func() (uint64, error) { return 1, nil }
 	requests := metrics.NewRequests(w.reg)
 	metrics.RegisterInFlight(w.reg, func() int64 { return 0 })
-	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: time.Now})
+	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: time.Now, Writable: takesAppends})
 	metrics.RegisterTariffs(w.reg, w.ledger.Ledger, time.Now)
 	metrics.RegisterDisk(w.reg, metrics.Disk{Free: size, Log: size, Views: size})
 	metrics.RegisterProcess(w.reg, "v1.2.3", "0123abc")

@@ -14,7 +14,9 @@ type Views struct {
 	Views *projections.Views
 	// LogSize tells how many events the log has. Nil for a log that cannot tell: then those count that were read from it.
 	LogSize func(context.Context) (uint64, error)
-	Clock   func() time.Time
+	// Writable says why the log takes no appends now, nil if it does.
+	Writable func() error
+	Clock    func() time.Time
 }
 
 // RegisterViews adds to reg how far the views have followed the log.
@@ -28,10 +30,12 @@ type viewsReading struct {
 	// age is how long ago the first event that is not folded was recorded, 0 where there is none.
 	age    time.Duration
 	ageErr error
+	// notWritable is why the log takes no appends.
+	notWritable error
 }
 
 func (v Views) read(ctx context.Context) (r viewsReading) {
-	r.Status = v.Views.Status()
+	r.Status, r.notWritable = v.Views.Status(), v.Writable()
 	r.size = r.Read
 	if v.LogSize != nil {
 		// Of a log that is away the events that were read are known.
@@ -59,6 +63,8 @@ func (v Views) age(ctx context.Context) (time.Duration, error) {
 var viewMeasures = []measure[viewsReading]{
 	{"log_events", "Events in the log: its size.",
 		sure(func(r viewsReading) float64 { return float64(r.size) })},
+	{"log_writable", "1 where the log takes appends, 0 where there is too little space or a store is away.",
+		sure(func(r viewsReading) float64 { return truth(r.notWritable == nil) })},
 	{"fold_events", "Events folded into the views: their size.",
 		sure(func(r viewsReading) float64 { return float64(r.Size) })},
 	{"fold_lag_events", "Events in the log that are not folded.",

@@ -40,6 +40,9 @@ type world struct {
 	sent  int
 }
 
+// takesAppends is a log's Writable.
+func takesAppends() error { return nil }
+
 // pausable is a store that can be out of space.
 type pausable struct {
 	projections.Store

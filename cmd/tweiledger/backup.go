@@ -161,7 +161,7 @@ func syncFolder(dir string) error {
 
 // backup takes a backup of the service's log for the API.
 func (s *service) backup() (httpapi.Backup, error) {
-	checkpoint, err := s.log.Checkpoint()
+	checkpoint, err := s.embedded.Checkpoint()
 	if err != nil {
 		return nil, err
 	}

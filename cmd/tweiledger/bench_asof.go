@@ -103,7 +103,7 @@ func (r *benchRun) prepareAsOf(ctx context.Context) (_ *asOfLog, err error) {
 		return r.asOf, nil
 	}
 	log := &asOfLog{dir: filepath.Join(r.dir, "as-of")}
-	s, err := openService(ctx, log.dir, 0)
+	s, err := openService(ctx, home{dir: log.dir}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (r *benchRun) fillAsOf(ctx context.Context, s *service, log *asOfLog) error
 		log.since = post.last
 	}
 	var err error
-	if log.from, err = s.log.Size(ctx); err != nil {
+	if log.from, err = s.embedded.Size(ctx); err != nil {
 		return err
 	}
 	for hot.entries < r.hotEntries {
@@ -184,7 +184,7 @@ func (r *benchRun) measureAsOf(ctx context.Context, key string, draw drawAsOf) (
 	if err != nil {
 		return f, err
 	}
-	s, err := openService(ctx, log.dir, 0)
+	s, err := openService(ctx, home{dir: log.dir}, 0)
 	if err != nil {
 		return f, err
 	}

@@ -50,11 +50,11 @@ func (r *benchRun) newBenchLedger(ctx context.Context, name string, engagements 
 
 func openBenchLedger(ctx context.Context, dir string, folded bool) (*benchLedger, error) {
 	if folded {
-		s, err := openService(ctx, dir, 0)
+		s, err := openService(ctx, home{dir: dir}, 0)
 		if err != nil {
 			return nil, err
 		}
-		return &benchLedger{Ledger: s.ledger, log: s.log, views: s.views, closes: s.Close}, nil
+		return &benchLedger{Ledger: s.ledger, log: s.embedded, views: s.views, closes: s.Close}, nil
 	}
 	log, err := pebblelog.Open(dir, pebblelog.Options{})
 	if err != nil {

@@ -79,7 +79,7 @@ func (r *benchRun) filled(ctx context.Context, n int) (*filledLog, error) {
 
 // fill makes a ledger of n engagements.
 func (r *benchRun) fill(ctx context.Context, log *filledLog, n int) (err error) {
-	s, err := openService(ctx, log.dir, 0)
+	s, err := openService(ctx, home{dir: log.dir}, 0)
 	if err != nil {
 		return err
 	}

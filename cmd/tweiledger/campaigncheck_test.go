@@ -97,7 +97,7 @@ func (c *campaign) checkStatements() {
 			}
 		}
 	}
-	s, err := openService(c.t.Context(), c.data, 0)
+	s, err := openService(c.t.Context(), home{dir: c.data}, 0)
 	if err != nil {
 		c.t.Fatal(err)
 	}

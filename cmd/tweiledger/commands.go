@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 )
 
 // envPrefix begins the environment variable of every flag.
@@ -56,7 +58,7 @@ func parse(args []string, stdout, stderr io.Writer) (*kong.Context, error) {
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.DefaultEnvars(envPrefix),
-		kong.Vars{"min_free": defaultMinFreeText},
+		kong.Vars{"min_free": defaultMinFreeText, "log_prefix": eventstore.DefaultPrefix},
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.Exit(func(int) { helped = true }),
 	)

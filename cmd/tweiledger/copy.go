@@ -17,16 +17,19 @@ import (
 
 // copyCommand copies a log into another one.
 type copyCommand struct {
-	From    string   `required:"" placeholder:"DIR|URL|FILE" help:"A ledger's folder, the address of a serving process, or an export."`
-	To      string   `required:"" placeholder:"DIR" help:"A ledger's folder, made if it is not there; its log must be a beginning of the other."`
-	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written (${default} by default)."`
+	From       string   `required:"" placeholder:"DIR|URL|FILE" help:"A ledger's folder, the address of a serving process or of an EventStoreDB, or an export."`
+	To         string   `required:"" placeholder:"DIR|URL" help:"A ledger's folder, made if it is not there, or the address of an EventStoreDB; its log must be a beginning of the other."`
+	FromPrefix string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied from (${default} by default)."`
+	ToPrefix   string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied into (${default} by default)."`
+	MinFree    byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written (${default} by default)."`
 	credentials
 }
 
 // Help is the command's help beyond its flags.
 func (*copyCommand) Help() string {
 	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source. It
-restores an export, and moves a log to another folder or machine.
+restores an export, and moves a log to another folder or machine, or into an EventStoreDB and back. Nobody else may write
+to the target meanwhile.
 
 It can be stopped at any time and run again. Then it compares every line that the target has with the source, goes on
 behind the last, and in the end reads the whole target again and compares the SHA-256 of all lines, which is also that
@@ -39,6 +42,7 @@ Examples:
 
     tweiledger copy --from log.ndjson --to restored
     tweiledger copy --from http://127.0.0.1:8080 --to /mnt/second/data
+    tweiledger copy --from data --to 'esdb://127.0.0.1:2113?tls=false'
 `
 }
 
@@ -52,7 +56,7 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.close()) }()
-	to, err := openCopyTarget(cmd.To, cmd.MinFree)
+	to, err := cmd.openTarget()
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,11 @@ func sameFolder(from, to string) bool {
 
 func (cmd *copyCommand) openSource() (logReader, error) {
 	from := cmd.From
-	if strings.Contains(from, "://") {
+	switch scheme, _, found := strings.Cut(from, "://"); {
+	case found && strings.HasPrefix(scheme, "esdb"):
+		log, err := openStore("--from", from, cmd.FromPrefix)
+		return storeLog{log}, err
+	case found:
 		return cmd.client(from)
 	}
 	info, err := os.Stat(from)

@@ -18,15 +18,23 @@ type copyTarget interface {
 	append(ctx context.Context, appends []domain.Append) (taken uint64, err error)
 }
 
-func openCopyTarget(to string, minFree byteSize) (copyTarget, error) {
-	if strings.Contains(to, "://") {
-		return nil, &usageError{fmt.Sprintf("--to: %q is no ledger's folder", to),
-			"a log is copied into a folder: serve it from there"}
+func (cmd *copyCommand) openTarget() (copyTarget, error) {
+	to := cmd.To
+	switch scheme, _, found := strings.Cut(to, "://"); {
+	case found && strings.HasPrefix(scheme, "esdb"):
+		log, err := openStore("--to", to, cmd.ToPrefix)
+		return storeLog{log}, err
+	case found:
+		return nil, &usageError{fmt.Sprintf("--to: %q is neither a ledger's folder nor a store", to),
+			"a serving process takes no copies: copy into a folder, and serve it from there"}
+	}
+	if err := (home{dir: to}).refuseViewsOfStore(); err != nil {
+		return nil, err
 	}
 	if err := checkFolder(to, false); err != nil {
 		return nil, err
 	}
-	log, err := pebblelog.Open(logFolder(to), pebblelog.Options{MinFree: uint64(minFree)})
+	log, err := pebblelog.Open(logFolder(to), pebblelog.Options{MinFree: uint64(cmd.MinFree)})
 	if err != nil {
 		return nil, err
 	}

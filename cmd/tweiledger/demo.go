@@ -14,7 +14,8 @@ import (
 
 // demoCommand shows the sample article.
 type demoCommand struct {
-	Data    string `placeholder:"DIR" help:"Folder to keep the demo in; without it a temporary one, removed at the end."`
+	Data string `placeholder:"DIR" help:"Folder to keep the demo in; without it a temporary one, removed at the end."`
+	storeFlags
 	Listen  string `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Loopback address to listen on; port 0 takes a free one (${default} by default)."`
 	Tariff  string `placeholder:"FILE" help:"Tariff's YAML file instead of the default tariff."`
 	Once    bool   `help:"Stop after printing, without serving."`
@@ -53,7 +54,7 @@ func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	s, err := openService(ctx, dir, defaultMinFree)
+	s, err := openService(ctx, home{dir, cmd.storeFlags}, defaultMinFree)
 	if err != nil {
 		return err
 	}
@@ -67,40 +68,28 @@ func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
 	return cmd.show(ctx, c, s)
 }
 
-// refuseOtherLedger keeps the sample out of a ledger that is somebody's: the log is empty, or holds the sample.
-func refuseOtherLedger(ctx context.Context, s *service, dir string) error {
-	head, err := s.log.Head(ctx)
-	if err != nil || head.IsStart() {
-		return err
-	}
-	first := domain.ParseEngagement(workload.Article()[0])
-	_, found, err := s.log.FindMessage(ctx, first.Message)
-	if err == nil && !found {
-		err = s.onlyTariffs(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("folder %s: %w", dir, err)
-	}
-	return nil
-}
-
 // errOtherLedger: a log holds other engagements than the demo's.
 var errOtherLedger = &usageError{"it holds a ledger that is not the demo's",
-	"give --data another folder, or serve this one with tweiledger serve"}
+	"give --data another folder, or --log-prefix another prefix, or serve it with tweiledger serve"}
 
-// onlyTariffs returns errOtherLedger if the log holds more than tariffs, with which a demo begins.
-func (s *service) onlyTariffs(ctx context.Context) error {
+// refuseOtherLedger keeps the sample out of a ledger that is somebody's: behind its tariffs the log is empty, or begins
+// with the sample.
+func refuseOtherLedger(ctx context.Context, s *service, dir string) error {
+	sample := domain.ParseEngagement(workload.Article()[0]).Message
 	for events, err := range s.log.Read(ctx, domain.Position{}) {
 		if err != nil {
 			return err
 		}
 		for i := range events {
 			e, err := domain.DecodeEvent(events[i].Canonical)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if e.Type != domain.TariffPublished {
-				return errOtherLedger
+			case e.Type == domain.TariffPublished:
+			case e.Message() == sample:
+				return nil
+			default:
+				return fmt.Errorf("folder %s: %w", dir, errOtherLedger)
 			}
 		}
 	}

@@ -53,6 +53,9 @@ func notALedger(dir string) error {
 
 // openLog opens the log of a folder that must hold one.
 func openLog(dir string) (*pebblelog.Log, error) {
+	if err := (home{dir: dir}).refuseViewsOfStore(); err != nil {
+		return nil, err
+	}
 	if err := checkFolder(dir, true); err != nil {
 		return nil, err
 	}

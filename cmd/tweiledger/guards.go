@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"sync"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
@@ -69,12 +70,13 @@ func (g guards) reload() {
 	}
 }
 
-// scheme is that of the service's address.
-func (g guards) scheme() string {
+// origin is where a listener is served, such as http://127.0.0.1:8080.
+func (g guards) origin(l net.Listener) string {
+	scheme := "http"
 	if g.certificate != nil {
-		return "https"
+		scheme = "https"
 	}
-	return "http"
+	return scheme + "://" + l.Addr().String()
 }
 
 // access says who may, for the log.

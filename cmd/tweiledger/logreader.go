@@ -28,6 +28,10 @@ func (p *place) logReader() (logReader, error) {
 	if p.URL != "" {
 		return p.client()
 	}
+	if p.isStore() {
+		log, err := openStore("--log", p.Log, p.LogPrefix)
+		return storeLog{log}, err
+	}
 	log, err := openLog(p.Data)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
 )
 
 func TestMain(m *testing.M) {
@@ -26,13 +28,17 @@ func TestMain(m *testing.M) {
 //	                                   must have STATUS; the body is what stdout looks at
 //	certificate CERT KEY               writes the files of a certificate for 127.0.0.1
 //	setting NAME PATTERN FILE          sets $NAME to the pattern's first group in a file
+//
+// $STORE is the address of a double of an EventStoreDB.
 func TestScripts(t *testing.T) {
+	store := esdbtest.New(t, esdbtest.Options{}).ConnectionString()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serversKey{}] = map[string]*process{}
+			env.Setenv("STORE", store)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -17,18 +17,22 @@ import (
 func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	requests := metrics.NewRequests(s.metrics)
 	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
-	cfg.Views, cfg.Log, cfg.Writable, cfg.LogSize = s.views, s.log, s.log.Writable, s.log.Size
+	cfg.Views, cfg.Log, cfg.Writable = s.views, s.log, s.log.Writable
+	disk := metrics.Disk{
+		Free:    func() (uint64, error) { return freeBytes(s.dir) },
+		MinFree: uint64(s.minFree),
+		Views:   func() (uint64, error) { return filesBytes(viewsFolder(s.dir)) },
+	}
+	if s.embedded != nil {
+		cfg.LogSize, cfg.Backup = s.embedded.Size, s.backup
+		disk.Log = func() (uint64, error) { return filesBytes(logFolder(s.dir)) }
+	}
 	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
 	api := httpapi.New(cfg)
 	metrics.RegisterInFlight(s.metrics, api.InFlight)
-	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: s.log.Size, Clock: time.Now})
+	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: cfg.LogSize, Writable: s.log.Writable, Clock: time.Now})
 	metrics.RegisterTariffs(s.metrics, s.ledger, time.Now)
-	metrics.RegisterDisk(s.metrics, metrics.Disk{
-		Free:    func() (uint64, error) { return freeBytes(s.dir) },
-		MinFree: uint64(s.minFree),
-		Log:     func() (uint64, error) { return filesBytes(logFolder(s.dir)) },
-		Views:   func() (uint64, error) { return filesBytes(viewsFolder(s.dir)) },
-	})
+	metrics.RegisterDisk(s.metrics, disk)
 	version, commit := build()
 	metrics.RegisterProcess(s.metrics, version, commit)
 	return api

@@ -30,7 +30,7 @@ type measured struct {
 
 func startMeasured(t testing.TB) *measured {
 	t.Helper()
-	s, err := openService(t.Context(), filepath.Join(t.TempDir(), "data"), 1<<20)
+	s, err := openService(t.Context(), home{dir: filepath.Join(t.TempDir(), "data")}, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,10 +21,7 @@ func (p *place) operator(ctx context.Context, c console) (operator, error) {
 	if p.URL != "" {
 		return p.client()
 	}
-	if err := checkFolder(p.Data, true); err != nil {
-		return nil, err
-	}
-	s, err := openService(ctx, p.Data, defaultMinFree)
+	s, err := p.openService(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -4,11 +4,15 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// place is where a command finds the ledger: in a folder that no process has open, or at a serving process.
+// place is where a command finds the ledger: in a folder that no process has open, in a store, or at a serving process.
 type place struct {
 	Data string `placeholder:"DIR" default:"data" help:"Folder of the ledger (${default} by default)."`
+	storeFlags
 	remote
 }
+
+// home returns where the ledger is kept that no process serves.
+func (p *place) home() home { return home{p.Data, p.storeFlags} }
 
 // remote is how a serving process is reached.
 type remote struct {
@@ -38,17 +42,36 @@ func (k *credentials) client(address string) (*client, error) {
 	return c, err
 }
 
-// AfterApply sees that one of the two is meant, and leaves the other empty.
+// AfterApply sees that one of them is meant, and leaves the others empty.
 func (p *place) AfterApply(command *kong.Context) error {
-	chosen, err := choose(command, "data", "url")
+	_, err := p.choose(command)
+	return err
+}
+
+// choose sees that a folder, with or without a store, or a process is meant, or what another flag names, and leaves the
+// others empty.
+func (p *place) choose(command *kong.Context, others ...string) (string, error) {
+	chosen, err := choose(command, append([]string{"data", "url"}, others...)...)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if p.isStore() {
+		// A store comes with a folder.
+		if other, err := choose(command, append([]string{"log", "url"}, others...)...); err != nil {
+			return "", err
+		} else if other != "log" {
+			chosen, p.storeFlags = other, storeFlags{}
+		} else {
+			chosen = "data"
+		}
+	}
+	if chosen != "data" {
+		p.Data = ""
 	}
 	if chosen != "url" {
 		p.URL = ""
-		return nil
+		return chosen, p.check()
 	}
-	p.Data = ""
 	_, err = p.client()
-	return err
+	return chosen, err
 }

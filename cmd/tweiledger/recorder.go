@@ -74,7 +74,7 @@ func (cmd *importCommand) recorder(ctx context.Context, tariffs domain.Tariffs) 
 	if cmd.URL != "" {
 		return cmd.client()
 	}
-	s, err := openService(ctx, cmd.Data, cmd.MinFree)
+	s, err := openService(ctx, cmd.home(), cmd.MinFree)
 	if err != nil {
 		return nil, err
 	}

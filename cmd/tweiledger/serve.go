@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
@@ -14,11 +15,12 @@ import (
 
 // serveCommand serves the API of a folder.
 type serveCommand struct {
-	Data         string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, made if it is not there (${default} by default)."`
-	Listen       string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on, one that only this machine reaches unless there are --tokens; port 0 takes a free one (${default} by default)."`
-	Tariff       string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
-	MinFree      byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
-	RebuildViews bool     `help:"Build the views anew from the log, beside those that serve, and switch over."`
+	Data    string   `placeholder:"DIR" default:"data" help:"Folder of the ledger, or of the views of a log in a store, made if it is not there (${default} by default)."`
+	Listen  string   `placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on, one that only this machine reaches unless there are --tokens; port 0 takes a free one (${default} by default)."`
+	Tariff  string   `placeholder:"FILE" help:"Tariff's YAML file; an empty log begins with it, another must hold the same."`
+	MinFree byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written; reads go on (${default} by default)."`
+	storeFlags
+	RebuildViews bool `help:"Build the views anew from the log, beside those that serve, and switch over."`
 
 	guardFlags
 	logging `embed:"" set:"log_level=info"`
@@ -40,6 +42,10 @@ old one, or damage is found in them, they are built anew beside those that serve
 caught up; --rebuild-views has it done for views that you mistrust. /readyz tells how far that is, and the log what came
 of it. A rebuild that was cut short goes on at the next start.
 
+With --log an EventStoreDB keeps the log, and any number of processes serve it, each with views in a folder of its own.
+While the store is away, writes fail at once and reads go on as of what is folded; a process that is started then waits
+for it, and says so on /readyz.
+
 SIGHUP reads the files of --tokens and of the certificate at once; they are also read again when they change. Other
 settings need a restart.
 
@@ -50,6 +56,7 @@ Examples:
 
     tweiledger serve
     tweiledger serve --data /var/lib/tweiledger --listen 127.0.0.1:9000 --tariff tariff.yaml --min-free 2GiB
+    tweiledger serve --log 'esdb://127.0.0.1:2113?tls=false' --data views
     tweiledger serve --listen :8443 --tokens tokens.yaml --tls-cert cert.pem --tls-key key.pem --log-format json
 `
 }
@@ -74,20 +81,22 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	hangUp := make(chan os.Signal, 1)
 	signal.Notify(hangUp, syscall.SIGHUP)
 	defer signal.Stop(hangUp)
-	s, err := openService(ctx, cmd.Data, cmd.MinFree)
+	listener, err := listen(cmd.Listen, guards.tokens != nil)
 	if err != nil {
+		return err
+	}
+	announce := sync.OnceFunc(func() { fmt.Fprintln(c.out, guards.origin(listener)) })
+	s, err := cmd.begin(ctx, starting{listener, guards, announce}, tariffs)
+	if err != nil {
+		err = errors.Join(err, listener.Close())
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if cmd.RebuildViews {
 		s.views.Rebuild("the operator asked for it")
-	}
-	if err := s.ledger.Start(ctx, tariffs); err != nil {
-		return err
-	}
-	listener, err := listen(cmd.Listen, guards.tokens != nil)
-	if err != nil {
-		return err
 	}
 	srv := startServer(s, listener, guards, cmd.extend)
 	slog.Info("serving", "address", srv.origin, "data", cmd.Data,
@@ -95,7 +104,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if guards.certificate == nil && !isLoopback(listener.Addr()) {
 		slog.Warn("serving_without_tls", "address", srv.origin, "reason", "whoever is on the way can read the tokens")
 	}
-	fmt.Fprintln(c.out, srv.origin)
+	announce()
 	s.untilDone(ctx, c, srv, hangUp)
 	return srv.Close()
 }

@@ -22,14 +22,14 @@ type server struct {
 // startServer serves on a listener until stop is called. extend, where it is not nil, changes the API before that.
 func startServer(s *service, listener net.Listener, g guards, extend func(*httpapi.API)) *server {
 	api := s.newAPI(httpapi.Config{
-		Backup: s.backup, Tokens: g.tokens, Certificate: g.certificate, LoopbackOnly: g.tokens == nil,
+		Tokens: g.tokens, Certificate: g.certificate, LoopbackOnly: g.tokens == nil,
 		MaxConnections: maxConnections(),
 	})
 	if extend != nil {
 		extend(api)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	srv := &server{origin: g.scheme() + "://" + listener.Addr().String(), guards: g, stop: stop,
+	srv := &server{origin: g.origin(listener), guards: g, stop: stop,
 		ended: make(chan struct{})}
 	wait := g.watch(ctx)
 	go func() {

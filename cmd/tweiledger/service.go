@@ -19,7 +19,9 @@ import (
 
 // service is the embedded ledger of a folder: the log, the views that follow it, and who decides.
 type service struct {
-	log         *pebblelog.Log
+	log ledgerLog
+	// embedded is the log where the folder holds it, nil where a store does.
+	embedded    *pebblelog.Log
 	generations *pebbleviews.Generations
 	views       *projections.Views
 	ledger      *domain.Ledger
@@ -34,35 +36,49 @@ type service struct {
 	folding     sync.WaitGroup
 }
 
-// openService opens the ledger of a folder, which is made if it is not there, and lets the views follow the log. It
-// keeps minFree bytes of the file system free. Close it.
-func openService(ctx context.Context, dir string, minFree byteSize) (s *service, err error) {
-	if err := checkFolder(dir, false); err != nil {
+// openService opens the ledger of a place, which is made if it is not there, and lets the views follow the log. It keeps
+// minFree bytes of the file system free. Close it.
+func openService(ctx context.Context, at home, minFree byteSize) (*service, error) {
+	log, err := at.openLog(minFree)
+	if err != nil {
 		return nil, err
 	}
-	s = &service{dir: dir, minFree: minFree, metrics: prometheus.NewRegistry()}
-	var opened []func() error
-	defer func() {
-		for i := len(opened); err != nil && i > 0; i-- {
-			err = errors.Join(err, opened[i-1]())
-		}
-	}()
-	if s.log, err = pebblelog.Open(logFolder(dir), pebblelog.Options{MinFree: uint64(minFree)}); err != nil {
+	s, err := openServiceOn(ctx, log, at.dir, minFree)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return s, nil
+}
+
+// openServiceOn opens the views of a log in a folder. Closing the service closes the log; an error leaves it open.
+func openServiceOn(ctx context.Context, log ledgerLog, dir string, minFree byteSize) (s *service, err error) {
+	s = &service{log: log, dir: dir, minFree: minFree, metrics: prometheus.NewRegistry()}
+	s.generations, err = pebbleviews.Open(viewsFolder(dir), pebbleviews.Options{MinFree: uint64(minFree)})
+	if err != nil {
 		return nil, err
 	}
-	opened = append(opened, s.log.Close)
-	if s.generations, err = pebbleviews.Open(viewsFolder(dir), pebbleviews.Options{MinFree: uint64(minFree)}); err != nil {
-		return nil, err
-	}
-	opened = append(opened, s.generations.Close)
 	if s.views, err = projections.Open(ctx, metrics.NewGenerations(s.metrics, s.generations), s.log); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.generations.Close())
 	}
-	s.ledger = domain.NewLedger(domain.Config{
-		Log: metrics.NewLog(s.metrics, s.log), Clock: time.Now, Messages: s.log, Events: s.views,
-	})
+	config := domain.Config{Log: metrics.NewLog(s.metrics, s.log), Clock: time.Now, Events: s.views}
+	if s.embedded, _ = s.log.(*pebblelog.Log); s.embedded != nil {
+		config.Messages = s.embedded
+	} else {
+		config.Messages, config.ManyWriters = s.views, true
+	}
+	s.ledger = domain.NewLedger(config)
 	s.fold()
 	return s, nil
+}
+
+// openService opens the ledger of a place that no process serves, which must be there.
+func (p *place) openService(ctx context.Context) (*service, error) {
+	if !p.isStore() {
+		if err := checkFolder(p.Data, true); err != nil {
+			return nil, err
+		}
+	}
+	return openService(ctx, p.home(), defaultMinFree)
 }
 
 // fold lets the views follow the log. Where an event cannot be folded they stay as they are, and are still read.
@@ -89,10 +105,12 @@ func (s *service) tellRebuilt(ctx context.Context) {
 }
 
 // Close lets the views write what they have folded, and closes everything. No reads may be under way.
-func (s *service) Close() error {
+func (s *service) Close() error { return errors.Join(s.closeViews(), s.log.Close()) }
+
+func (s *service) closeViews() error {
 	s.stopFolding()
 	s.folding.Wait()
-	return errors.Join(s.generations.Close(), s.log.Close())
+	return s.generations.Close()
 }
 
 // caughtUp waits until the views hold everything that is in the log now, with a progress bar where that takes time.
@@ -163,8 +181,10 @@ func (s *service) showFold(ctx context.Context, c console) <-chan struct{} {
 					return
 				}
 				// A log is read only a little ahead.
-				if size, err := s.log.Size(ctx); err == nil {
-					read = max(read, size)
+				if s.embedded != nil {
+					if size, err := s.embedded.Size(ctx); err == nil {
+						read = max(read, size)
+					}
 				}
 				bar.ChangeMax64(int64(read))
 				_ = bar.Set64(int64(folded))

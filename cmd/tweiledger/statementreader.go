@@ -32,10 +32,7 @@ func (p *place) statementReader(ctx context.Context, c console) (statementReader
 	if p.URL != "" {
 		return p.client()
 	}
-	if err := checkFolder(p.Data, true); err != nil {
-		return nil, err
-	}
-	s, err := openService(ctx, p.Data, defaultMinFree)
+	s, err := p.openService(ctx)
 	if err != nil {
 		return nil, err
 	}

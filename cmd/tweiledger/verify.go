@@ -14,8 +14,7 @@ import (
 
 // verifyCommand works everything out again from the log.
 type verifyCommand struct {
-	Data string `placeholder:"DIR" default:"data" help:"Folder of the ledger (${default} by default)."`
-	remote
+	place
 	File string `placeholder:"FILE" help:"An export of a whole log, instead of --data."`
 }
 
@@ -37,17 +36,11 @@ Examples:
 
 // AfterApply sees that one place is meant.
 func (cmd *verifyCommand) AfterApply(command *kong.Context) error {
-	chosen, err := choose(command, "data", "url", "file")
-	if err != nil {
-		return err
-	}
+	chosen, err := cmd.choose(command, "file")
 	if chosen != "file" {
 		cmd.File = ""
 	}
-	if chosen != "url" {
-		cmd.URL = ""
-	}
-	return nil
+	return err
 }
 
 // Run runs the command.
@@ -75,8 +68,7 @@ func (cmd *verifyCommand) open() (logReader, error) {
 	if cmd.File != "" {
 		return openFileLog(cmd.File)
 	}
-	from := place{Data: cmd.Data, remote: cmd.remote}
-	return from.logReader()
+	return cmd.logReader()
 }
 
 // check checks a log as of now: the first reading counts the events, and the second stops at as many.

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
+	"github.com/tweiledger/tweiledger/adapters/pebblelog"
+	"github.com/tweiledger/tweiledger/domain"
+)
+
+// storeFlags say that an EventStoreDB keeps the log.
+type storeFlags struct {
+	Log       string `placeholder:"URL" help:"Address of an EventStoreDB or KurrentDB that keeps the log, like esdb://host:2113; the folder then holds the views alone. An address with a password is better set by the variable: others on this machine can see what is given here."`
+	LogPrefix string `placeholder:"TEXT" default:"${log_prefix}" help:"What the names of the log's streams begin with in the store (${default} by default)."`
+}
+
+// isStore reports whether a store keeps the log.
+func (f *storeFlags) isStore() bool { return f.Log != "" }
+
+// check sees that the flags can be used.
+func (f *storeFlags) check() error {
+	if !f.isStore() {
+		if f.LogPrefix != "" && f.LogPrefix != eventstore.DefaultPrefix {
+			return &usageError{"--log-prefix is for a log in a store", "give --log too"}
+		}
+		return nil
+	}
+	_, err := parseStore("--log", f.Log, f.LogPrefix)
+	return err
+}
+
+// parseStore reads the address and the prefix of a log in a store.
+func parseStore(flag, address, prefix string) (*eventstore.Address, error) {
+	parsed, err := eventstore.ParseAddress(address)
+	if err == nil && prefix != "" {
+		err = eventstore.ValidPrefix(prefix)
+	}
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("%s: %v", flag, err), "give an address like esdb://host:2113?tls=false, or esdb+discover://host:2113"}
+	}
+	return parsed, nil
+}
+
+// openStore opens the log in a store.
+func openStore(flag, address, prefix string) (*eventstore.Log, error) {
+	parsed, err := parseStore(flag, address, prefix)
+	if err != nil {
+		return nil, err
+	}
+	return eventstore.Open(parsed, eventstore.Options{Prefix: prefix, Logger: slog.Default()})
+}
+
+// home is where a ledger is kept: a folder with the log and the views, or with the views of a log in a store.
+type home struct {
+	dir string
+	storeFlags
+}
+
+// ledgerLog is a log that a service works on.
+type ledgerLog interface {
+	domain.EventLog
+	// Writable says why the log takes no appends now, nil if it does.
+	Writable() error
+	Close() error
+}
+
+// openLog opens the log. It is made where it is not there.
+func (h home) openLog(minFree byteSize) (ledgerLog, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	if !h.isStore() {
+		if err := h.refuseViewsOfStore(); err != nil {
+			return nil, err
+		}
+		if err := checkFolder(h.dir, false); err != nil {
+			return nil, err
+		}
+		return pebblelog.Open(logFolder(h.dir), pebblelog.Options{MinFree: uint64(minFree)})
+	}
+	if err := h.claimForStore(); err != nil {
+		return nil, err
+	}
+	return openStore("--log", h.Log, h.LogPrefix)
+}
+
+// storeMark is a file in a folder that holds views of a log in a store: so a service that is started without --log by
+// mistake does not begin a second ledger there.
+const storeMark = "STORE"
+
+// claimForStore marks the folder, which must not hold a log of its own.
+func (h home) claimForStore() error {
+	_, err := os.Stat(logFolder(h.dir))
+	if err == nil {
+		return &usageError{fmt.Sprintf("%s holds a log of its own", h.dir), "give the views of the log in the store another folder with --data; tweiledger copy brings a folder's log into a store"}
+	}
+	if !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(h.dir, 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(h.dir, storeMark), []byte("The log is in a store: see tweiledger serve --log.\n"), 0o666)
+}
+
+func (h home) refuseViewsOfStore() error {
+	if _, err := os.Stat(filepath.Join(h.dir, storeMark)); err != nil {
+		return nil
+	}
+	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", h.dir), "give --log, or another folder with --data"}
+}
+
+// storeLog is a log in a store that is read, or copied into.
+type storeLog struct{ *eventstore.Log }
+
+func (s storeLog) close() error { return s.Close() }
+
+// lines counts the events, as a store does not.
+func (s storeLog) lines(ctx context.Context, from uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		index := uint64(0)
+		for events, err := range s.Read(ctx, domain.Position{}) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range events {
+				if index++; index > from && !yield(events[i].Canonical, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s storeLog) append(ctx context.Context, appends []domain.Append) (taken uint64, err error) {
+	return s.Import(ctx, appends)
+}
