@@ -10,9 +10,11 @@ import (
 
 // Limits of the Ledger's patience.
 const (
-	// maxAttempts is how often an engagement is decided anew after a lost race, or an append of unknown outcome is sent
-	// again, before it fails.
+	// maxAttempts is how often an engagement is decided anew after a lost race before it fails.
 	maxAttempts = 32
+	// maxResends is how often an append of unknown outcome is sent again: some ten seconds, in which a cluster has found
+	// another leader.
+	maxResends = 100
 	// tariffRefresh is the age from which the tariffs are read again. It is well under a third of the lead, so that a
 	// log that is away for a while stops nobody.
 	tariffRefresh = time.Minute
@@ -125,7 +127,7 @@ func (l *Ledger) appendOne(ctx context.Context, a Append) Appended {
 // appendAll appends, and sends again those whose outcome is unknown until the log says which it was.
 func (l *Ledger) appendAll(ctx context.Context, appends []Append) []Appended {
 	answers := l.Log.Append(ctx, appends)
-	for attempt := range maxAttempts {
+	for attempt := range maxResends {
 		var unknown []int
 		for i := range answers {
 			if errors.Is(answers[i].Err, ErrOutcomeUnknown) {
