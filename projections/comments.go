@@ -25,6 +25,8 @@ type Comment struct {
 
 // commentRow is a Comment without its id, which is its key.
 type commentRow struct {
+	// events is the number of events on the comment's stream.
+	events                      uint64
 	commenter                   string
 	level                       uint64
 	occurred, recorded, removed instant
@@ -37,7 +39,7 @@ type commentRow struct {
 var commentTable = &table[string, commentRow]{'k', appendStringKey, encodeComment, decodeComment}
 
 func encodeComment(dst []byte, r *commentRow) []byte {
-	dst = binary.AppendUvarint(appendText(dst, r.commenter), r.level)
+	dst = binary.AppendUvarint(appendText(binary.AppendUvarint(dst, r.events), r.commenter), r.level)
 	dst = appendInstant(appendInstant(dst, r.occurred), r.recorded)
 	if r.isRemoved {
 		dst = appendInstant(append(dst, 1), r.removed)
@@ -50,7 +52,7 @@ func encodeComment(dst []byte, r *commentRow) []byte {
 }
 
 func decodeComment(d *decoder, r *commentRow) {
-	r.commenter, r.level = d.text(), d.uvarint()
+	r.events, r.commenter, r.level = d.uvarint(), d.text(), d.uvarint()
 	r.occurred, r.recorded = d.instant(), d.instant()
 	if r.isRemoved = d.byte() != 0; r.isRemoved {
 		r.removed = d.instant()
@@ -103,9 +105,14 @@ func (c *commentModel) fold(e *event) error {
 	if err != nil {
 		return err
 	}
+	if e.Type == domain.CommentAdded || e.Type == domain.CommentRemoved || e.about.kind == domain.KindComment {
+		if err := nextRevision(&row.events, e); err != nil {
+			return err
+		}
+	}
 	switch e.Type {
 	case domain.CommentAdded:
-		*row = commentRow{commenter: e.Commenter, level: e.Level, occurred: e.occurred, recorded: e.recorded}
+		row.commenter, row.level, row.occurred, row.recorded = e.Commenter, e.Level, e.occurred, e.recorded
 		c.byPost.add(func(dst []byte) []byte { return appendCommentKey(dst, e.PostID, e.index) },
 			func(dst []byte) []byte { return append(dst, id...) })
 	case domain.CommentRemoved:

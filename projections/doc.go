@@ -60,7 +60,7 @@
 //	h <event id>                 the withdrawal or removal that took back what the event moved
 //	i <index>                    position, stream, revision
 //	j <scope> <size>             a block of a journal: the statement as of the size, the touches that led to it
-//	k <comment>                  a comment: who, when, sums, reactions
+//	k <comment>                  a comment: events on its stream, who, when, sums, reactions
 //	l <post> 00 <index>          a comment's id, by the event that added it
 //	m <message hash> <index>     nothing: the event was recorded from that message
 //	o <post>                     a post: author, title, url, time to read and what set it last
@@ -71,6 +71,7 @@
 //	t <scope> <depth> <time>     a node of a time tree: touches, or what its parts add up to
 //	u <index / 64>               when each of 64 events was recorded
 //	v <post> 00 <n>              what the nth event on a post's stream set
+//	x                            how many events are on the tariff's stream
 //
 // # Determinism
 //
@@ -95,8 +96,8 @@
 // Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end
 // before that is done, the next opening throws them away.
 //
-// Revisions are checked on streams that have a row anyway: a post's, those of reads, and those of reactions. Those of
-// comments, reports and tariffs are not, nor are ids, postings, reasons and times: domain.Check does all that.
+// Revisions are checked on all streams but those of reports, whose events are one. Ids, postings, reasons and times are
+// not: domain.Check does that.
 //
 // # A new read model
 //

@@ -156,7 +156,7 @@ func TestRowsComeBack(t *testing.T) {
 		}
 		comesBack(t, timesTable, times)
 		comesBack(t, versionTable, versionRow{rapid.Uint64().Draw(t, "index"), drawInstant(t), drawInstant(t), text.Draw(t, "title"), text.Draw(t, "url"), rapid.Uint64().Draw(t, "time")})
-		c1 := commentRow{commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
+		c1 := commentRow{events: rapid.Uint64().Draw(t, "events"), commenter: text.Draw(t, "commenter"), level: 13, occurred: drawInstant(t), recorded: drawInstant(t),
 			isRemoved: rapid.Bool().Draw(t, "is removed"), sums: drawStatement(t).sums, earned: drawAmount(t), likes: 1, dislikes: 2}
 		if c1.isRemoved {
 			c1.removed = drawInstant(t)

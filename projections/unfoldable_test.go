@@ -40,6 +40,13 @@ func TestUnfoldable(t *testing.T) {
 		"a second like":       {domain.PostLiked, func(e *domain.Event) { e.Revision++ }, domain.ErrCorrupt, "a reaction where one stands"},
 		"a gap in a post":     {domain.PostPublished, func(e *domain.Event) { e.Revision += 2 }, domain.ErrCorrupt, "revision 1"},
 		"a gap in a reaction": {domain.CommentLiked, func(e *domain.Event) { e.Revision += 2 }, domain.ErrCorrupt, "revision 1"},
+		"a gap in a comment": {domain.CommentAdded, func(e *domain.Event) {
+			e.Revision += 2
+			e.Type, e.Reverses, e.Postings = domain.CommentRemoved, e.ID, nil
+			e.Reason = domain.ReasonAlreadyReversed
+		}, domain.ErrCorrupt, "revision 1"},
+		"a comment added again": {domain.CommentAdded, func(*domain.Event) {}, domain.ErrCorrupt, "revision 1"},
+		"a gap in the tariff":   {domain.TariffPublished, func(e *domain.Event) { e.Revision += 2 }, domain.ErrCorrupt, "revision 1"},
 		"an unknown reaction": {domain.PostLiked, func(e *domain.Event) {
 			e.Stream, e.Revision, e.AccountID = domain.PostReactionStream(e.PostID, "x"), 0, "x"
 			e.Type, e.Withdraws, e.Postings = domain.ReactionWithdrawn, e.ID, nil
