@@ -22,22 +22,34 @@ const defaultDeadline = 10 * time.Second
 // ParseAddress reads the address of a store: esdb://host:port, or esdb+discover://host:port or several hosts for a
 // cluster, with EventStoreDB's settings behind a question mark. Its errors never hold the password.
 func ParseAddress(address string) (*Address, error) {
+	// No error about the rest can tell of the user then.
+	address, user, err := cutUser(address)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkSettings(address); err != nil {
 		return nil, err
 	}
 	config, err := esdb.ParseConnectionString(address)
 	if err != nil {
-		return nil, errors.New(redact(err.Error(), address))
-	}
-	config.Logger = nil
-	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	if config.DisableTLS && config.Username != "" {
-		return nil, errors.New("a user name and a password are sent over TLS only: leave them out, or tls=false")
+	config.Logger = nil
+	if user != nil {
+		config.Username = user.Username()
+		config.Password, _ = user.Password()
 	}
-	if config.GossipTimeout <= 0 {
+	switch err := config.Validate(); {
+	case err != nil:
+		return nil, err
+	case user != nil && (config.Username == "" || config.Password == ""):
+		return nil, errors.New("a user name and a password belong together")
+	case user != nil && config.DisableTLS:
+		return nil, errors.New("a user name and a password are sent over TLS only: leave them out, or tls=false")
+	case config.GossipTimeout <= 0:
 		return nil, fmt.Errorf("gossipTimeout is %d seconds, and has to be at least 1", config.GossipTimeout)
+	case config.DefaultDeadline != nil && *config.DefaultDeadline <= 0:
+		return nil, errors.New("defaultDeadline is a number of milliseconds from 1 on")
 	}
 	return &Address{config}, nil
 }
@@ -79,34 +91,44 @@ func (a *Address) deadline() time.Duration {
 	return defaultDeadline
 }
 
-// checkSettings refuses what the client would overlook.
-func checkSettings(address string) error {
+// cutUser takes the user out of an address.
+func cutUser(address string) (rest string, user *url.Userinfo, err error) {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found || scheme != "esdb" && scheme != "esdb+discover" {
-		return errors.New("the address of a store begins with esdb:// or esdb+discover://")
+		return "", nil, errors.New("the address of a store begins with esdb:// or esdb+discover://")
 	}
-	_, query, _ := strings.Cut(rest, "?")
+	at := strings.LastIndex(rest, "@")
+	if at < 0 {
+		return address, nil, nil
+	}
+	const host = "host"
+	parsed, err := url.Parse("//" + rest[:at] + "@" + host)
+	if err != nil || parsed.Host != host {
+		return "", nil, errors.New(
+			"user:password@ stands before the hosts; other characters than letters and digits in it, " +
+				"and an @ elsewhere, are written %XX")
+	}
+	return scheme + "://" + rest[at+1:], parsed.User, nil
+}
+
+// checkSettings refuses what the client would overlook.
+func checkSettings(address string) error {
+	_, query, _ := strings.Cut(address, "?")
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return errors.New("the settings behind the question mark cannot be read")
 	}
-	for name := range values {
-		if !settings[strings.ToLower(name)] {
-			return fmt.Errorf("there is no setting %q: a store is found, and found again, without end, and its leader is used", name)
+	seen := map[string]bool{}
+	for name, given := range values {
+		lower := strings.ToLower(name)
+		if !settings[lower] {
+			return fmt.Errorf(
+				"there is no setting %q: a store is found, and found again, without end, and its leader is used", name)
 		}
+		if seen[lower] || len(given) > 1 {
+			return fmt.Errorf("the setting %q is there twice", name)
+		}
+		seen[lower] = true
 	}
 	return nil
-}
-
-// redact takes the address, and what it holds of a password, out of a text.
-func redact(text, address string) string {
-	text = strings.ReplaceAll(text, address, "the address")
-	if at := strings.LastIndex(address, "@"); at >= 0 {
-		user := address[strings.Index(address, "://")+len("://") : at]
-		text = strings.ReplaceAll(text, user, "…")
-		if _, password, found := strings.Cut(user, ":"); found && password != "" {
-			text = strings.ReplaceAll(text, password, "…")
-		}
-	}
-	return text
 }
