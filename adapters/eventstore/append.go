@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -20,28 +21,21 @@ import (
 func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appended {
 	answers := make([]domain.Appended, len(appends))
 	n, err := l.finder.node(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return refuseAll(answers, notSent(err))
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
 	defer cancel()
-	flights := make([]*flight, len(appends))
-	for i := range appends {
-		if answers[i].Err = validate(&appends[i]); answers[i].Err == nil {
-			flights[i], answers[i].Err = n.appends.send(timed, &appends[i])
-		}
+	if n.appends.do(timed, appends, answers) {
+		n.lose(errSilent)
 	}
-	for i, f := range flights {
-		if f == nil {
-			continue
-		}
-		answers[i] = n.appends.await(timed, f)
+	for i := range answers {
 		if answers[i].Err == nil && answers[i].Positions == nil {
 			answers[i] = l.positions(timed, &appends[i])
 		}
-	}
-	if context.Cause(timed) == errSilent {
-		n.lose(errSilent)
 	}
 	return answers
 }
@@ -81,11 +75,18 @@ func validate(a *domain.Append) error {
 	return nil
 }
 
-// positions reads the positions of the events of an append, where its answer does not tell them: it has one at the most.
+// positions reads the positions of the events of an append, where its answer does not tell them: it has one at the
+// most.
 func (l *Log) positions(ctx context.Context, a *domain.Append) domain.Appended {
 	var positions []domain.Position
 	for event, err := range l.ReadStream(ctx, a.Stream, a.Expected+1) {
-		if err != nil {
+		switch {
+		case errors.Is(err, domain.ErrStreamNotFound):
+			return domain.Appended{Err: fmt.Errorf("stream %s was deleted in the store, which still has revision %d: %w",
+				a.Stream, a.Expected+1, domain.ErrCorrupt)}
+		case errors.Is(err, domain.ErrCorrupt):
+			return domain.Appended{Err: err}
+		case err != nil:
 			return domain.Appended{Err: unknown(fmt.Errorf("reading where it is: %w", err))}
 		}
 		if positions = append(positions, event.Position); len(positions) == len(a.Events) {
@@ -95,27 +96,39 @@ func (l *Log) positions(ctx context.Context, a *domain.Append) domain.Appended {
 	return domain.Appended{Err: unknown(errors.New("the store says that it has it, and does not show it"))}
 }
 
-// appender is the call of BatchAppend that all appends at a node share.
+// appender is the call of BatchAppend that all appends at a node share. One goroutine sends, another one receives.
 type appender struct {
-	node *node
-	log  *Log
-	call streams.Streams_BatchAppendClient
-	// sending is held by who sends.
-	sending chan struct{}
-	ended   chan struct{}
+	node    *node
+	log     *Log
+	call    streams.Streams_BatchAppendClient
+	running sync.WaitGroup
+	// wake tells who sends that there is something to send, or room for it.
+	wake   chan struct{}
+	lastID atomic.Uint64
 
-	mu      sync.Mutex // guards what is below
-	flights map[uint64]*flight
-	next    uint64
-	// broken is why no more answers come.
-	broken error
+	mu       sync.Mutex // guards what is below, and what the flights point to
+	queue    []*flight  // not sent yet, in order
+	flights  map[uint64]*flight
+	answered uint64 // how many answers came
+	broken   bool   // no more will come
 }
 
-// flight is an append that was sent and not answered.
+// flight is an append on its way.
 type flight struct {
-	id     uint64
-	append *domain.Append
-	answer chan domain.Appended // has room for one
+	id      uint64
+	request *streams.BatchAppendReq
+	append  *domain.Append
+	answer  *domain.Appended
+	of      *job
+	sent    bool
+}
+
+// job is the appends of one call.
+type job struct {
+	flights []*flight
+	open    int           // how many have no answer
+	done    chan struct{} // closed when all have
+	before  uint64        // how many answers the appender had when it began
 }
 
 func newAppender(n *node, l *Log) (*appender, error) {
@@ -123,48 +136,66 @@ func newAppender(n *node, l *Log) (*appender, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &appender{
-		node: n, log: l, call: call,
-		sending: make(chan struct{}, 1), ended: make(chan struct{}),
-		flights: map[uint64]*flight{},
-	}
-	go a.receive()
+	a := &appender{node: n, log: l, call: call, wake: make(chan struct{}, 1), flights: map[uint64]*flight{}}
+	a.running.Go(a.send)
+	a.running.Go(a.receive)
 	return a, nil
 }
 
 // close waits until the call has ended, which it does with its node.
-func (a *appender) close() { <-a.ended }
+func (a *appender) close() { a.running.Wait() }
 
-// send sends an append, as soon as not too many are in flight. An error says that it was not sent, or is unknown.
-func (a *appender) send(ctx context.Context, of *domain.Append) (*flight, error) {
+// do has appends sent, and waits until all have an answer or ctx ends. It reports whether the store was silent until
+// the deadline.
+func (a *appender) do(ctx context.Context, appends []domain.Append, answers []domain.Appended) (silent bool) {
+	j := &job{done: make(chan struct{})}
+	for i := range appends {
+		if answers[i].Err = validate(&appends[i]); answers[i].Err == nil {
+			id := a.lastID.Add(1)
+			j.flights = append(j.flights, &flight{
+				id: id, request: a.log.request(id, &appends[i]), append: &appends[i], answer: &answers[i], of: j,
+			})
+		}
+	}
+	if len(j.flights) == 0 {
+		return false
+	}
+	a.begin(j)
 	select {
-	case a.log.slots <- struct{}{}:
+	case <-j.done:
+		return false
 	case <-ctx.Done():
-		return nil, notSent(context.Cause(ctx))
-	case <-a.node.ctx.Done():
-		return nil, a.log.lostBefore(a.node)
+		return a.abandon(j, context.Cause(ctx))
 	}
-	f, err := a.begin(of)
-	if err != nil {
-		<-a.log.slots
-		return nil, err
+}
+
+// begin queues the appends of a job.
+func (a *appender) begin(j *job) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	j.open, j.before = len(j.flights), a.answered
+	if a.broken {
+		a.refuse(j.flights)
+		return
 	}
-	select {
-	case a.sending <- struct{}{}:
-	case <-ctx.Done():
-		a.end(f.id)
-		return nil, notSent(context.Cause(ctx))
-	case <-a.node.ctx.Done():
-		a.end(f.id)
-		return nil, a.log.lostBefore(a.node)
+	a.queue = append(a.queue, j.flights...)
+	signal(a.wake)
+}
+
+// refuse answers appends that were not sent because the node was lost. It is called with mu held.
+func (a *appender) refuse(flights []*flight) {
+	err := a.log.lostBefore(a.node)
+	for _, f := range flights {
+		f.is(domain.Appended{Err: err})
 	}
-	err = a.call.Send(a.request(f))
-	<-a.sending
-	if err != nil {
-		// Why it broke is told to who receives. It may have been sent.
-		a.node.lose(fmt.Errorf("the connection for appends broke: %w", err))
+}
+
+// is answers an append. It is called with mu held, once.
+func (f *flight) is(answer domain.Appended) {
+	*f.answer, f.answer, f.append = answer, nil, nil
+	if f.of.open--; f.of.open == 0 {
+		close(f.of.done)
 	}
-	return f, nil
 }
 
 // lostBefore returns the error of an append that was not sent because the node was lost.
@@ -175,107 +206,90 @@ func (l *Log) lostBefore(n *node) error {
 	return l.finder.unavailable(n.lost())
 }
 
-// begin notes an append as in flight.
-func (a *appender) begin(of *domain.Append) (*flight, error) {
+// abandon answers what has no answer when the caller waits no longer. It reports whether that is because there was none
+// to anybody since the job began.
+func (a *appender) abandon(j *job, why error) (silent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.broken != nil {
-		return nil, a.log.lostBefore(a.node)
+	silent = j.open > 0 && why == errSilent && a.answered == j.before
+	a.queue = slices.DeleteFunc(a.queue, func(f *flight) bool { return f.of == j })
+	for _, f := range j.flights {
+		switch {
+		case f.answer == nil:
+		case f.sent:
+			delete(a.flights, f.id)
+			f.is(domain.Appended{Err: unknown(why)})
+		default:
+			f.is(domain.Appended{Err: notSent(why)})
+		}
 	}
-	f := &flight{a.next, of, make(chan domain.Appended, 1)}
-	a.next++
-	a.flights[f.id] = f
-	return f, nil
+	signal(a.wake)
+	return silent
 }
 
-// end takes an append out of those in flight, nil where it is none any more.
-func (a *appender) end(id uint64) *flight {
-	a.mu.Lock()
-	f := a.flights[id]
-	delete(a.flights, id)
-	a.mu.Unlock()
-	if f != nil {
-		<-a.log.slots
+// send sends what is queued, as soon as not too many are in flight, until the node is lost.
+func (a *appender) send() {
+	for a.node.ctx.Err() == nil {
+		f := a.nextToSend()
+		if f == nil {
+			select {
+			case <-a.wake:
+			case <-a.node.ctx.Done():
+			}
+			continue
+		}
+		if err := a.call.Send(f.request); err != nil {
+			// Why it broke is told to who receives.
+			return
+		}
 	}
+}
+
+// nextToSend takes the first append of the queue, nil where there is none or no room.
+func (a *appender) nextToSend() *flight {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.queue) == 0 || len(a.flights) >= a.log.inFlight {
+		return nil
+	}
+	f := a.queue[0]
+	a.queue[0] = nil
+	a.queue = a.queue[1:]
+	f.sent = true
+	a.flights[f.id] = f
 	return f
 }
 
-// await waits for the answer.
-func (a *appender) await(ctx context.Context, f *flight) domain.Appended {
-	select {
-	case answer := <-f.answer:
-		return answer
-	case <-ctx.Done():
-	}
-	a.end(f.id)
-	select {
-	case answer := <-f.answer:
-		return answer
-	default:
-		return domain.Appended{Err: unknown(context.Cause(ctx))}
-	}
-}
-
-// receive hands out the answers until the call ends. Then nobody knows what became of the rest.
+// receive takes the answers until the call ends. Then nobody knows what became of what was sent.
 func (a *appender) receive() {
-	defer close(a.ended)
-	var err error
 	for {
-		var response *streams.BatchAppendResp
-		if response, err = a.call.Recv(); err != nil {
+		response, err := a.call.Recv()
+		if err != nil {
+			a.node.lose(refusal(err, a.call.Trailer()))
 			break
 		}
-		_, id := numbers(response.GetCorrelationId())
-		if f := a.end(id); f != nil {
-			f.answer <- answerTo(f.append, response)
-		}
+		a.answer(response)
 	}
-	a.node.lose(refusal(err, a.call.Trailer()))
 	a.mu.Lock()
-	a.broken = a.node.lost()
-	rest := a.flights
-	a.flights = nil
-	a.mu.Unlock()
-	for _, f := range rest {
-		<-a.log.slots
-		f.answer <- domain.Appended{Err: unknown(a.node.lost())}
+	defer a.mu.Unlock()
+	a.broken = true
+	for _, f := range a.flights {
+		f.is(domain.Appended{Err: unknown(a.node.lost())})
 	}
+	a.refuse(a.queue)
+	a.flights, a.queue = nil, nil
 }
 
-// request returns an append as the protocol sends it. It has no deadline: the store has its own, and its clock.
-func (a *appender) request(f *flight) *streams.BatchAppendReq {
-	options := &streams.BatchAppendReq_Options{
-		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(a.log.prefix + string(f.append.Stream))},
+func (a *appender) answer(response *streams.BatchAppendResp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answered++
+	id := uint64(response.GetCorrelationId().GetStructured().GetLeastSignificantBits())
+	if f := a.flights[id]; f != nil {
+		delete(a.flights, id)
+		f.is(answerTo(f.append, response))
+		signal(a.wake)
 	}
-	if f.append.Expected == domain.NoStream {
-		options.ExpectedStreamPosition = &streams.BatchAppendReq_Options_NoStream{NoStream: &emptypb.Empty{}}
-	} else {
-		options.ExpectedStreamPosition = &streams.BatchAppendReq_Options_StreamPosition{
-			StreamPosition: uint64(f.append.Expected),
-		}
-	}
-	r := &streams.BatchAppendReq{CorrelationId: structuredOf(0, f.id), Options: options, IsFinal: true}
-	for _, e := range f.append.Events {
-		r.ProposedMessages = append(r.ProposedMessages, &streams.BatchAppendReq_ProposedMessage{
-			Id:       structured(eventID(e.Canonical)),
-			Metadata: metadataOf[e.Type],
-			Data:     e.Canonical,
-		})
-	}
-	return r
-}
-
-// metadataOf is the metadata of events by their type.
-var metadataOf = func() map[domain.EventType]map[string]string {
-	all := map[domain.EventType]map[string]string{}
-	for t := domain.PostPublished; t.Valid(); t++ {
-		all[t] = map[string]string{"type": t.String(), "content-type": "application/json"}
-	}
-	return all
-}()
-
-func numbers(id *shared.UUID) (most, least uint64) {
-	return uint64(id.GetStructured().GetMostSignificantBits()), uint64(id.GetStructured().GetLeastSignificantBits())
 }
 
 // answerTo returns what the store answered to an append, without positions where these have to be read.
@@ -291,7 +305,8 @@ func answerTo(a *domain.Append, r *streams.BatchAppendResp) domain.Appended {
 			a.Stream, at, last, domain.ErrCorrupt)}
 	}
 	if p := success.GetPosition(); p != nil && len(a.Events) == 1 {
-		return domain.Appended{Positions: []domain.Position{domain.NewPosition(p.GetCommitPosition(), p.GetPreparePosition())}}
+		position := domain.NewPosition(p.GetCommitPosition(), p.GetPreparePosition())
+		return domain.Appended{Positions: []domain.Position{position}}
 	}
 	return domain.Appended{}
 }

@@ -26,8 +26,8 @@ type Options struct {
 // DefaultPrefix is the prefix of a ledger's streams that was given none.
 const DefaultPrefix = "tweiledger."
 
-// ValidPrefix returns why a prefix can be none: it has 1 to 100 of the characters of ASCII that can be seen, and does not
-// begin with a dollar, as the store's own streams do.
+// ValidPrefix returns why a prefix can be none: it has 1 to 100 of the characters of ASCII that can be seen, and does
+// not begin with a dollar, as the store's own streams do.
 func ValidPrefix(prefix string) error {
 	switch {
 	case prefix == "" || len(prefix) > 100:
@@ -51,15 +51,14 @@ type Log struct {
 	deadline time.Duration
 	silence  time.Duration
 	logger   *slog.Logger
-	// slots has room for as many as may be in flight.
-	slots  chan struct{}
-	finder *finder
+	inFlight int
+	finder   *finder
 }
 
 var _ domain.EventLog = (*Log)(nil)
 
-// Open opens the log in the store at an address. It does not wait for the store: until a connection stands, calls fail as
-// Ready says. Close it.
+// Open opens the log in the store at an address. It does not wait for the store: until a connection stands, calls fail
+// as Ready says. Close it.
 func Open(address *Address, o Options) (*Log, error) {
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
@@ -82,7 +81,7 @@ func Open(address *Address, o Options) (*Log, error) {
 		deadline: address.deadline(),
 		silence:  o.Silence,
 		logger:   o.Logger,
-		slots:    make(chan struct{}, o.InFlight),
+		inFlight: o.InFlight,
 	}
 	l.finder = newFinder(l)
 	return l, nil
