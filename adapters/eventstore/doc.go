@@ -3,8 +3,8 @@
 //
 // # Format
 //
-// Frozen. A stream of the ledger is the store's stream of the same name behind a prefix; one prefix is one ledger. Of an
-// event in it
+// Frozen. A stream of the ledger is the store's stream of the same name behind a prefix; one prefix is one ledger. Of
+// an event in it
 //
 //	type          the event type, "PostLiked"
 //	content type  application/json
@@ -18,9 +18,9 @@
 //
 // # Appends
 //
-// An append states its exact expected revision. Appends of all callers share one BatchAppend call of the protocol, with a
-// bounded number in flight: answers come in any order, each with the id of its request. The events of one Append are sent
-// in the order given, and the store takes requests of one call in the order sent.
+// An append states its exact expected revision. Appends of all callers share one BatchAppend call of the protocol, with
+// a bounded number in flight: answers come in any order, each with the id of its request. The events of one Append are
+// sent in the order given, and the store takes requests of one call in the order sent.
 //
 // An append that was sent and not answered, because the connection broke, the leader changed or time was up, is
 // domain.ErrOutcomeUnknown; the same append sent again finds what became of it. One that was not sent is
@@ -28,22 +28,22 @@
 //
 // # Connections
 //
-// One node is used, the leader: what decisions read comes from there, and the store refuses it elsewhere. It is found by
-// asking the nodes of the address for their gossip. Where its connection breaks, it stops being the leader, or its client
-// fails, a new one is looked for, at once and then again and again with growing, jittered waits. While that is tried the
-// first time, calls wait for it; from the first failure on they fail at once with domain.ErrUnavailable, which says why,
-// until a connection stands (a circuit breaker). Every call has a deadline.
+// One node is used, the leader: what decisions read comes from there, and the store refuses it elsewhere. It is found
+// by asking the nodes of the address for their gossip. Where its connection breaks, it stops being the leader, or its
+// client fails, a new one is looked for, at once and then again and again with growing, jittered waits. While that is
+// tried the first time, calls wait for it; from the first failure on they fail at once with domain.ErrUnavailable,
+// which says why, until a connection stands (a circuit breaker). Every call has a deadline.
 //
 // # Following
 //
-// Read and Follow are a subscription to all events, filtered by the prefix, from the last event given on. One that breaks
-// off, is dropped because it is too slow, or stays silent is made again from there; so no event is lost or comes twice.
-// What is read ahead is bounded, and then the store waits.
+// Read and Follow are a subscription to all events, filtered by the prefix, from the last event given on. One that
+// breaks off, is dropped because it is too slow, or stays silent is made again from there; so no event is lost or comes
+// twice. What is read ahead is bounded, and then the store waits.
 //
 // # What is checked
 //
 // An event under the prefix whose id is not that of its bytes, or whose line names another stream or revision, and a
-// revision that is missing in a stream that is read, are domain.ErrCorrupt: the text names stream, revision and position.
-// Nothing under the prefix is skipped. An append that gets another revision than its line says, as on a stream that
-// somebody deleted, is domain.ErrCorrupt too.
+// revision that is missing in a stream that is read, are domain.ErrCorrupt: the text names stream, revision and
+// position. Nothing under the prefix is skipped. An append that gets another revision than its line says, as on a
+// stream that somebody deleted, is domain.ErrCorrupt too.
 package eventstore

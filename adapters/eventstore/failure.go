@@ -30,7 +30,8 @@ func refusal(err error, trailers metadata.MD) error {
 	for _, exception := range trailers.Get("exception") {
 		if exception == "not-leader" {
 			elsewhere := &notLeaderError{}
-			if host, port := trailers.Get("leader-endpoint-host"), trailers.Get("leader-endpoint-port"); len(host) > 0 && len(port) > 0 {
+			host, port := trailers.Get("leader-endpoint-host"), trailers.Get("leader-endpoint-port")
+			if len(host) > 0 && len(port) > 0 {
 				elsewhere.leader = net.JoinHostPort(host[0], port[0])
 			}
 			return elsewhere
@@ -50,10 +51,13 @@ func plain(err error) error {
 	return err
 }
 
-// failed returns why a read at a node failed, as the port says it, and gives the node up where it is of no use any more.
+// failed returns why a read at a node failed, as the port says it, and gives the node up where it is of no use any
+// more.
 func (l *Log) failed(ctx context.Context, n *node, err error) error {
-	var coded *esdb.Error
-	isCoded := errors.As(err, &coded)
+	coded, cause := &esdb.Error{}, err
+	if errors.As(err, &coded) && coded.Err() != nil {
+		cause = coded.Err() // which the client hides
+	}
 	switch {
 	case l.finder.ctx.Err() != nil:
 		return domain.ErrClosed
@@ -61,14 +65,17 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 		return ctx.Err()
 	case errors.Is(err, domain.ErrCorrupt):
 		return err
-	case isCoded && coded.Code() == esdb.ErrorCodeResourceNotFound:
+	case coded.Code() == esdb.ErrorCodeResourceNotFound && status.Code(cause) == codes.Unknown:
+		// It is the answer that there is no stream, not a call that was not found.
 		return domain.ErrStreamNotFound
-	case isCoded && coded.Code() == esdb.ErrorCodeStreamDeleted:
+	case coded.Code() == esdb.ErrorCodeStreamDeleted:
 		return fmt.Errorf("%w: %w", err, domain.ErrCorrupt)
-	case !isDropped(err):
-		n.lose(err)
+	case n.ctx.Err() != nil:
+		cause = n.lost() // whatever it looks like
+	case status.Code(cause) != codes.Aborted && status.Code(cause) != codes.PermissionDenied:
+		n.lose(cause)
 	}
-	return l.finder.unavailable(plain(err))
+	return l.finder.unavailable(plain(cause))
 }
 
 // isDropped reports whether only the subscription ended, because it was too slow.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type finder struct {
 	log *Log
 	// ctx ends with the log.
 	ctx   context.Context
-	end   context.CancelFunc
+	end   context.CancelCauseFunc
 	ended chan struct{}
 
 	mu      sync.Mutex // guards what is below
@@ -38,13 +39,13 @@ type finder struct {
 
 func newFinder(l *Log) *finder {
 	f := &finder{log: l, ended: make(chan struct{}), changed: make(chan struct{})}
-	f.ctx, f.end = context.WithCancel(context.Background())
+	f.ctx, f.end = context.WithCancelCause(context.Background())
 	go f.run()
 	return f
 }
 
 func (f *finder) close() {
-	f.end()
+	f.end(domain.ErrClosed)
 	<-f.ended
 }
 
@@ -100,36 +101,54 @@ func (f *finder) run() {
 	defer close(f.ended)
 	// In the end nobody waits for another try.
 	defer f.set(nil, domain.ErrClosed)
-	wait, said, leader := firstWait, "", ""
+	wait, said, leader := firstWait, map[string]bool{}, ""
 	for f.ctx.Err() == nil {
 		n, err := f.connect(leader)
-		if err == nil {
-			f.set(n, nil)
-			f.log.logger.Info("store_connected", "node", n.endpoint)
+		if leader = ""; err == nil {
 			began := time.Now()
-			<-n.ctx.Done()
-			n.close()
-			leader = n.leader()
-			if err, said = n.lost(), ""; f.ctx.Err() != nil {
-				return
-			}
-			f.log.logger.Warn("store_lost", "node", n.endpoint, "error", err)
+			f.use(n)
+			leader, err = n.leader(), n.lost()
+			clear(said)
 			if time.Since(began) > steady {
 				wait = firstWait
+			}
+			if wait == firstWait {
+				// The first time at once: it is only one that is lost again and again that is waited for.
+				wait *= 2
 				f.set(nil, nil)
 				continue
 			}
 		}
-		leader = ""
-		f.set(nil, err)
-		// What goes on being wrong is said once.
-		if text := err.Error(); text != said && f.ctx.Err() == nil {
-			said = text
+		if text := withoutNumbers(err); !said[text] && f.ctx.Err() == nil {
+			said[text] = true
 			f.log.logger.Warn("store_away", "store", f.log.address.String(), "error", err)
 		}
+		f.set(nil, err)
 		f.sleep(jitter(wait))
 		wait = min(2*wait, lastWait)
 	}
+}
+
+// use lets everybody have a node until it is lost.
+func (f *finder) use(n *node) {
+	f.log.logger.Info("store_connected", "node", n.endpoint)
+	f.set(n, nil)
+	<-n.ctx.Done()
+	n.close()
+	if f.ctx.Err() == nil {
+		f.log.logger.Warn("store_lost", "node", n.endpoint, "error", n.lost())
+	}
+}
+
+// withoutNumbers returns the text of an error without its numbers: what goes on being wrong is said once, whatever port
+// the try was made from.
+func withoutNumbers(err error) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 func (f *finder) sleep(d time.Duration) {
@@ -143,20 +162,17 @@ func (f *finder) sleep(d time.Duration) {
 
 // connect connects to the leader: where it is said to be, else where the address or the gossip of a node of it says.
 func (f *finder) connect(leader string) (*node, error) {
-	var failures []error
 	if leader != "" {
-		n, err := f.follow(leader)
-		if err == nil {
+		if n, err := f.follow(leader); err == nil {
 			return n, nil
 		}
-		failures = append(failures, err)
 	}
 	seeds := f.log.address.seeds()
-	rand.Shuffle(len(seeds), func(i, j int) { seeds[i], seeds[j] = seeds[j], seeds[i] })
-	for _, seed := range seeds {
-		endpoint, err := seed, error(nil)
+	failures := make([]error, len(seeds))
+	for _, i := range rand.Perm(len(seeds)) {
+		endpoint, err := seeds[i], error(nil)
 		if f.log.address.isCluster() {
-			endpoint, err = f.askForLeader(seed)
+			endpoint, err = f.askForLeader(seeds[i])
 		}
 		var n *node
 		if err == nil {
@@ -165,7 +181,7 @@ func (f *finder) connect(leader string) (*node, error) {
 		if err == nil {
 			return n, nil
 		}
-		failures = append(failures, err)
+		failures[i] = err
 	}
 	return nil, errors.Join(failures...)
 }

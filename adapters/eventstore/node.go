@@ -19,8 +19,8 @@ import (
 )
 
 // node is the connection to the leader: one of its own for appends, and two clients, so that neither reads nor
-// subscriptions take streams of HTTP/2 from each other. It is used until it is lost, and then all of it is replaced: so is
-// a client that died of its own faults.
+// subscriptions take streams of HTTP/2 from each other. It is used until it is lost, and then all of it is replaced: so
+// is a client that died of its own faults.
 type node struct {
 	endpoint string
 	conn     *grpc.ClientConn

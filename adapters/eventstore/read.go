@@ -24,7 +24,9 @@ const searchWindow = 1000
 const attempts = 3
 
 // ReadStream yields the events of a stream from revision from on, from the leader.
-func (l *Log) ReadStream(ctx context.Context, stream domain.Stream, from domain.Revision) iter.Seq2[domain.LogEvent, error] {
+func (l *Log) ReadStream(
+	ctx context.Context, stream domain.Stream, from domain.Revision,
+) iter.Seq2[domain.LogEvent, error] {
 	return func(yield func(domain.LogEvent, error) bool) {
 		next := from
 		for attempt := 1; ; attempt++ {
@@ -47,8 +49,8 @@ func (l *Log) ReadStream(ctx context.Context, stream domain.Stream, from domain.
 	}
 }
 
-// readStream yields the events of a stream from revision next on, which it moves, until one read of them ends. It reports
-// false where no more are wanted.
+// readStream yields the events of a stream from revision next on, which it moves, until one read of them ends. It
+// reports false where no more are wanted.
 func (l *Log) readStream(
 	ctx context.Context, stream domain.Stream, next *domain.Revision, yield func(domain.LogEvent, error) bool,
 ) (more bool, err error) {
@@ -220,8 +222,8 @@ func (l *Log) Follow(ctx context.Context, after domain.Position) iter.Seq2[[]dom
 var errBrokeOff = errors.New("the subscription broke off")
 
 // subscribe yields the events behind the position after, which it moves, up to a position where one is given, until one
-// subscription ends. It reports false where no more are wanted. errBrokeOff asks to be called again, after a wait that it
-// has made.
+// subscription ends. It reports false where no more are wanted. errBrokeOff asks to be called again, after a wait that
+// it has made.
 func (l *Log) subscribe(
 	ctx context.Context, after *domain.Position, upTo domain.Position, yield func([]domain.LogEvent, error) bool,
 ) (more bool, err error) {
