@@ -1,0 +1,360 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
+	"github.com/tweiledger/tweiledger/domain"
+	"github.com/tweiledger/tweiledger/projections"
+)
+
+// storeWorld is several services on one log in a store, each with views of its own.
+type storeWorld struct {
+	t        *testing.T
+	server   *esdbtest.Server
+	services []*service
+}
+
+func newStoreWorld(t *testing.T, n int, o esdbtest.Options) *storeWorld {
+	w := &storeWorld{t: t, server: esdbtest.New(t, o), services: make([]*service, n)}
+	var starting sync.WaitGroup
+	for i := range w.services {
+		s, err := openService(t.Context(), w.home(i), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.services[i] = s
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		// Which of them begins the log is up to them.
+		starting.Go(func() {
+			if err := s.ledger.Start(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	return w
+}
+
+func (w *storeWorld) home(i int) home {
+	return home{filepath.Join(w.t.TempDir(), fmt.Sprint("views", i)), storeFlags{Log: w.server.ConnectionString()}}
+}
+
+// record sends engagements to a service until none fails, and returns the last outcome of each.
+func (w *storeWorld) record(service int, lines [][]byte) []domain.Outcome {
+	outcomes := make([]domain.Outcome, len(lines))
+	left := make([]int, len(lines))
+	for i := range left {
+		left[i] = i
+	}
+	for len(left) > 0 && w.t.Context().Err() == nil {
+		batch := make([][]byte, len(left))
+		for k, i := range left {
+			batch[k] = lines[i]
+		}
+		var failed []int
+		for k, o := range w.services[service].ledger.Record(w.t.Context(), domain.ParseEngagements(batch)) {
+			outcomes[left[k]] = o
+			if o.Result == domain.Failed {
+				failed = append(failed, left[k])
+			}
+		}
+		left = failed
+	}
+	return outcomes
+}
+
+// verify works the whole log out again.
+func (w *storeWorld) verify() string {
+	w.t.Helper()
+	out, err := tweiledger(w.t, "verify", "--log", w.server.ConnectionString())
+	if err != nil {
+		w.t.Errorf("verify: %v\n%s", err, out)
+	}
+	return out
+}
+
+// events returns the log's events by their message, and sees that none is there twice.
+func (w *storeWorld) events() map[domain.Message]*domain.Event {
+	w.t.Helper()
+	ids := map[domain.EventID]bool{}
+	events := map[domain.Message]*domain.Event{}
+	for batch, err := range w.services[0].log.Read(w.t.Context(), domain.Position{}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for i := range batch {
+			e, err := domain.DecodeEvent(batch[i].Canonical)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if ids[e.ID] {
+				w.t.Errorf("event %s is in the log twice", e.ID)
+			}
+			ids[e.ID] = true
+			events[e.Message()] = e
+		}
+	}
+	return events
+}
+
+// sameViews sees that all services answer the same, and have the same checkpoint, once they have followed the log.
+func (w *storeWorld) sameViews() {
+	w.t.Helper()
+	head, err := w.services[0].log.Head(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var first string
+	for i, s := range w.services {
+		if err := s.views.Wait(w.t.Context(), head); err != nil {
+			w.t.Fatalf("process %d: %v", i, err)
+		}
+		if answers := w.answers(s); i == 0 {
+			first = answers
+		} else if answers != first {
+			w.t.Errorf("process %d answers otherwise than process 0:\n%s\n%s", i, answers, first)
+		}
+	}
+}
+
+// answers returns what a service answers of the platform, every account and every post, with their journals.
+func (w *storeWorld) answers(s *service) string {
+	w.t.Helper()
+	views := s.views.Snapshot()
+	defer views.Close()
+	var all strings.Builder
+	fmt.Fprintln(&all, views.Size(), views.Position())
+	scopes := []domain.Scope{{}}
+	for statement, err := range views.Balances(projections.AsOf{}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		scopes = append(scopes, statement.Scope)
+	}
+	posts, _, err := views.Posts(projections.ByTotal, false, projections.Page{Limit: 1000})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, p := range posts {
+		scopes = append(scopes, domain.Scope{PostID: p.Post.PostID})
+	}
+	for _, scope := range scopes {
+		statement, err := views.Statement(w.t.Context(), scope, projections.AsOf{})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		text, err := statement.AppendJSON(nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		journal, _, err := views.Journal(projections.JournalQuery{Scope: scope, Page: projections.Page{Limit: 10_000}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%s %v\n", text, journal)
+	}
+	return all.String()
+}
+
+// TestStoreManyProcesses: three processes write through random faults of a cluster, each batch sent to two of them at the
+// same time. What was answered is in the log once, what was rejected is not, verify agrees, and all of them answer the
+// same.
+func TestStoreManyProcesses(t *testing.T) {
+	engagements := 1500
+	if long() {
+		engagements = 20_000
+	}
+	random := seeded(t)
+	w := newStoreWorld(t, 3, esdbtest.Options{Nodes: 3, WriteTimeout: 200 * time.Millisecond})
+	lines := campaignLoad(random, engagements)
+	const posts, batch = 20, 50
+	w.record(0, lines[:posts])
+	w.server.PlayAtRandom(random.Uint64(), esdbtest.Rates{
+		RefuseAppend: 0.002, DropAppend: 0.002, AbortAppend: 0.004, LateAppend: 0.01, ChangeLeader: 0.0005,
+		CutRead: 0.001, CutSubscription: 0.001, BogusCheckpoint: 0.01,
+	})
+	answered := w.campaign(random, lines[posts:], batch)
+	w.server.PlayAtRandom(0, esdbtest.Rates{})
+
+	events := w.events()
+	for message, result := range answered {
+		if e := events[message]; (e != nil) == (result == domain.Rejected) {
+			t.Errorf("message %v was answered %s; in the log is %v", message, result, e)
+		}
+	}
+	for message := range events {
+		if _, known := answered[message]; !known && message.Source != domain.LedgerSource && !isOf(lines[:posts], message) {
+			t.Errorf("message %v is in the log, and nobody was told", message)
+		}
+	}
+	w.verify()
+	w.sameViews()
+}
+
+func isOf(lines [][]byte, m domain.Message) bool {
+	for _, line := range lines {
+		if domain.ParseEngagement(line).Message == m {
+			return true
+		}
+	}
+	return false
+}
+
+// campaign sends batches from several senders, each to two processes, and returns the best result of each message.
+func (w *storeWorld) campaign(random *rand.Rand, lines [][]byte, batch int) map[domain.Message]domain.Result {
+	batches := make(chan [][]byte)
+	go func() {
+		defer close(batches)
+		for len(lines) > 0 {
+			n := min(batch, len(lines))
+			batches <- lines[:n]
+			lines = lines[n:]
+		}
+	}()
+	var mu sync.Mutex
+	answered := map[domain.Message]domain.Result{}
+	var senders sync.WaitGroup
+	for range 3 {
+		seed := random.Uint64()
+		senders.Go(func() {
+			random := rand.New(rand.NewPCG(seed, 0))
+			for lines := range batches {
+				first := random.IntN(len(w.services))
+				var both sync.WaitGroup
+				for _, service := range []int{first, (first + 1) % len(w.services)} {
+					both.Go(func() {
+						outcomes := w.record(service, lines)
+						mu.Lock()
+						defer mu.Unlock()
+						for _, o := range outcomes {
+							// One may have been too early for what it builds on, and the other not.
+							if answered[o.Message] == "" || o.Result != domain.Rejected {
+								answered[o.Message] = o.Result
+							}
+						}
+					})
+				}
+				both.Wait()
+			}
+		})
+	}
+	senders.Wait()
+	return answered
+}
+
+// TestStoreMessageTwice: a message that two processes took with different contents, since the views of one had not seen
+// it, is named by verify; once they have, it is a conflicting duplicate.
+func TestStoreMessageTwice(t *testing.T) {
+	w := newStoreWorld(t, 2, esdbtest.Options{})
+	publish := `{"specversion":"1.0","type":"tweiledger.post.published.v1","source":"/web","id":"1","time":"2026-01-29T09:00:00Z",` +
+		`"data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}}`
+	like := func(account string) [][]byte {
+		return [][]byte{[]byte(`{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/web","id":"2",` +
+			`"time":"2026-01-29T09:01:00Z","data":{"post_id":"p","account_id":"` + account + `"}}`)}
+	}
+	w.record(0, [][]byte{[]byte(publish)})
+	w.services[1].stopFolding()
+	w.services[1].folding.Wait()
+	for service, account := range []string{"bob", "cem"} {
+		if o := w.record(service, like(account))[0]; o.Result != domain.Recorded {
+			t.Fatalf("%s: %s %v", account, o.Result, o.Rejection)
+		}
+	}
+	if out := w.verify(); !strings.Contains(out, `Recorded twice, to be reversed once: source "/web" id "2", events 2 and 3.`) {
+		t.Errorf("verify says:\n%s", out)
+	}
+	w.services[1].fold()
+	w.sameViews()
+	if o := w.record(1, like("dee"))[0]; o.Result != domain.Rejected || o.Rejection.Code != domain.CodeConflictingDuplicate {
+		t.Errorf("the message with another content: %s %v", o.Result, o.Rejection)
+	}
+}
+
+// TestStoreTariffOfAnotherProcess: a tariff that one process publishes gives the price in another from the moment on
+// that it takes effect, and one that cannot read the tariffs any more prices nothing.
+func TestStoreTariffOfAnotherProcess(t *testing.T) {
+	server := esdbtest.New(t, esdbtest.Options{})
+	var mu sync.Mutex
+	start := time.Now()
+	var ahead time.Duration
+	clock := func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return start.Add(ahead)
+	}
+	advance := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		ahead += d
+	}
+	ledgers := make([]*domain.Ledger, 2)
+	for i := range ledgers {
+		log, err := openStore("--log", server.ConnectionString(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = log.Close() })
+		ledgers[i] = domain.NewLedger(domain.Config{Log: log, Clock: clock, Messages: noMessages{}, ManyWriters: true})
+		if err := ledgers[i].Start(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := 0
+	record := func(ledger *domain.Ledger, text string) domain.Outcome {
+		sent++
+		line := fmt.Sprintf(`{"specversion":"1.0","source":"/web","id":"%d","time":"%s",%s}`, sent, domain.FormatTime(clock()), text)
+		return ledger.Record(t.Context(), domain.ParseEngagements([][]byte{[]byte(line)}))[0]
+	}
+	like := func(account string) string {
+		return `"type":"tweiledger.post.liked.v1","data":{"post_id":"p","account_id":"` + account + `"}`
+	}
+	o := record(ledgers[0], `"type":"tweiledger.post.published.v1",`+
+		`"data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}`)
+	if o.Result != domain.Recorded {
+		t.Fatal(o.Detail, o.Rejection)
+	}
+	const lead = 15 * time.Minute
+	second := domain.DefaultTariff()
+	second.Version, second.EffectiveFrom = 2, clock().Add(lead+time.Second).UTC().Round(0)
+	if o := ledgers[0].PublishTariff(t.Context(), second, "ops"); o.Result != domain.Recorded {
+		t.Fatal(o.Detail, o.Rejection)
+	}
+	for step := range 40 {
+		o := record(ledgers[1], like(fmt.Sprint("reader", step)))
+		if o.Result != domain.Recorded {
+			t.Fatalf("step %d: %s %s %v", step, o.Result, o.Detail, o.Rejection)
+		}
+		want := uint64(1)
+		if e := o.Recorded.Event; !e.OccurredAt.Before(second.EffectiveFrom) {
+			want = 2
+		}
+		if got := o.Recorded.Event.Tariff; got != want {
+			t.Fatalf("at %s the price is of tariff %d, not %d", o.Recorded.Event.OccurredAt, got, want)
+		}
+		advance(time.Minute)
+	}
+	server.Node(0).Refuse()
+	advance(lead / 3)
+	if o := record(ledgers[1], like("late")); o.Result != domain.Failed {
+		t.Errorf("with tariffs that are too old: %s", o.Result)
+	}
+}
+
+// noMessages finds no message.
+type noMessages struct{}
+
+func (noMessages) FindMessage(context.Context, domain.Message) (e domain.LogEvent, found bool, err error) {
+	return e, false, nil
+}
