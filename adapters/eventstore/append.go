@@ -268,6 +268,7 @@ func (a *appender) receive() {
 			a.node.lose(refusal(err, a.call.Trailer()))
 			break
 		}
+		a.node.useful.Store(true)
 		a.answer(response)
 	}
 	a.mu.Lock()

@@ -19,7 +19,7 @@ import (
 const (
 	firstWait = 50 * time.Millisecond
 	lastWait  = 5 * time.Second
-	// steady is how long a connection has to stand for the waits to begin anew.
+	// steady is how long a connection that was of no use has to stand for the waits to begin anew.
 	steady = 5 * time.Second
 )
 
@@ -109,12 +109,9 @@ func (f *finder) run() {
 			f.use(n)
 			leader, err = n.leader(), n.lost()
 			clear(said)
-			if time.Since(began) > steady {
-				wait = firstWait
-			}
-			if wait == firstWait {
-				// The first time at once: it is only one that is lost again and again that is waited for.
-				wait *= 2
+			if n.useful.Load() || time.Since(began) > steady || wait == firstWait {
+				// At once: only one that is lost again and again, and was of no use, is waited for.
+				wait = 2 * firstWait
 				f.set(nil, nil)
 				continue
 			}

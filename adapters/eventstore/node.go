@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -31,6 +32,8 @@ type node struct {
 	ctx  context.Context
 	lose context.CancelCauseFunc
 	once sync.Once
+	// useful says that an append was answered or a read gave something: the node was no hopeless try.
+	useful atomic.Bool
 }
 
 // maxMessage is the longest message of the store that is taken: an event at its longest, with room.

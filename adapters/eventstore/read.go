@@ -71,6 +71,9 @@ func (l *Log) readStream(
 	})
 	for {
 		events, err := inbox.take(reading, l.deadline)
+		if err == nil || isEnd(err) {
+			n.useful.Store(true)
+		}
 		if isEnd(err) {
 			return true, nil
 		}
