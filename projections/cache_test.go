@@ -82,7 +82,7 @@ func TestSortsRows(t *testing.T) {
 			}
 			if !seen[string(key)] {
 				seen[string(key)] = true
-				w.add(append(key, "value of "+string(key)...), len(key))
+				w.add(key, []byte("value of "+string(key)))
 			}
 		}
 		w.sort()

@@ -15,7 +15,11 @@ func (t *table[K, R]) appendKey(dst []byte, k K) []byte { return t.key(append(ds
 
 // read sets r to the row of k and reports whether there is one.
 func (t *table[K, R]) read(from Reader, k K, r *R) (found bool, err error) {
-	key := t.appendKey(make([]byte, 0, 64), k)
+	return t.readRow(from, t.appendKey(make([]byte, 0, 64), k), r)
+}
+
+// readRow sets r to the row that a key with its prefix has, and reports whether there is one.
+func (t *table[K, R]) readRow(from Reader, key []byte, r *R) (found bool, err error) {
 	value, found, err := from.Get(key, make([]byte, 0, 256))
 	if err != nil || !found {
 		return false, err

@@ -89,14 +89,13 @@ type write struct {
 	checkpoint checkpoint
 }
 
-// add puts a row on the write, which was appended to the memory's room, and whose value begins at value.
-func (w *write) add(row []byte, value int) {
-	w.memory.keep(row)
-	r := Row{Key: row[:value:value]}
-	if end := len(row); end > value {
-		r.Value = row[value:end:end]
+// add puts a row on the write, whose value was appended to the memory's room. One that is nothing removes the key.
+func (w *write) add(key, value []byte) {
+	w.memory.keep(value)
+	if len(value) == 0 {
+		value = nil
 	}
-	w.rows = append(w.rows, r)
+	w.rows = append(w.rows, Row{key, value[:len(value):len(value)]})
 }
 
 // column notes that a column begins at start, and ends with the last row.
@@ -116,9 +115,7 @@ func (w *write) sort() {
 func (w *write) reset(c *checkpoint) {
 	w.rows, w.columns, w.checkpoint = w.rows[:0], w.columns[:0], *c
 	w.memory.reset()
-	row := checkpointTable.appendKey(w.memory.room(), struct{}{})
-	value := len(row)
-	w.add(encodeCheckpoint(row, c), value)
+	w.add(checkpointTable.appendKey(nil, struct{}{}), encodeCheckpoint(w.memory.room(), c))
 }
 
 // sorter sorts rows. The keys of a table begin alike, and differ soon: so it compares the eight bytes where they do, as a
