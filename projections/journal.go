@@ -46,8 +46,9 @@ func appendBlockKey(dst []byte, scope string, size uint64) []byte {
 type journals struct {
 	blocks *list
 	times  *timeTrees
-	// room is for the touches of a block.
-	room touchRoom
+	// room is for the touches of a block, first for those that scopes begin with.
+	room  touchRoom
+	first touchMemory
 }
 
 func newJournals(f *fold) *journals {
@@ -59,6 +60,9 @@ func (j *journals) fold(row *scopeRow, t *touch, scope domain.Scope) error {
 	before := row.size
 	if err := row.apply(t); err != nil {
 		return err
+	}
+	if row.recent.touches == nil {
+		row.recent.touches = j.first.room()
 	}
 	row.recent.add(before, t)
 	if row.recent.n < recentTouches {

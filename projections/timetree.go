@@ -26,6 +26,9 @@ import (
 //
 // The last ones are no nodes: what occurred at one nanosecond is not told apart.
 
+// touchBytes is more than most touches have.
+const touchBytes = 20
+
 // leafTouches is how many touches a node holds at the most. Tests set it lower.
 var leafTouches = 64
 
@@ -219,6 +222,7 @@ func (t *timeTrees) addBelow(k nodeKey, touches []touch) error {
 		return err
 	}
 	if len(node.children) == 0 {
+		node.leaf.touches = slices.Grow(node.leaf.touches, len(touches)*touchBytes)
 		for i := range touches {
 			node.leaf.add(0, &touches[i])
 		}

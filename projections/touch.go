@@ -72,6 +72,20 @@ type run struct {
 	touches []byte
 }
 
+// touchMemory is cut up for the first touches of runs: most have few, and an allocation for each costs more than they do.
+type touchMemory []byte
+
+// room returns room for one or two touches.
+func (m *touchMemory) room() []byte {
+	const two, many = 32, 8 << 10
+	if len(*m) == 0 {
+		*m = make([]byte, many)
+	}
+	room := (*m)[:0:two]
+	*m = (*m)[two:]
+	return room
+}
+
 // touchPlace is the index of a touch, one more of it, and when it occurred.
 type touchPlace struct {
 	size     uint64
