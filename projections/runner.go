@@ -17,8 +17,8 @@ const (
 	chunkEvents = 1024
 	chunkBytes  = 1 << 20
 	chunksAhead = 8
-	batchEvents = 32 << 10
-	batchBytes  = 32 << 20
+	batchEvents = 64 << 10
+	batchBytes  = 64 << 20
 )
 
 // Decoders is on how many goroutines a fold decodes events.
