@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// cache holds rows of a table in a fold: those that the batch touches, and others that were asked for not long ago. A row
-// is read at most once while it is here, changed in memory, and encoded once a batch. A batch may be folded while the one
-// before is still being written: what was asked for stays until the batch behind it is in the store.
+// cache holds rows of a table in a fold: those that the batch touches, and others that were asked for not long ago. A
+// row is read at most once while it is here, changed in memory, and encoded once a batch. A batch may be folded while
+// the one before is still being written: what was asked for stays until the batch behind it is in the store.
 //
-// It is a hash table with open addressing, and not a map. A key is hashed once: to find its row, to put it where there is
-// none, and to ask the fold's filter whether the store may hold it. And rows are found by the bytes of their keys, which
-// lie close together, while a key itself would keep the whole line of an event in memory.
+// It is a hash table with open addressing, and not a map. A key is hashed once: to find its row, to put it where there
+// is none, and to ask the fold's filter whether the store may hold it. And rows are found by the bytes of their keys,
+// which lie close together, while a key itself would keep the whole line of an event in memory.
 type cache[K comparable, R any] struct {
 	table *table[K, R]
 	fold  *fold
@@ -20,8 +20,8 @@ type cache[K comparable, R any] struct {
 	// blocks hold the rows, each at one place for as long as it is here; free are the places that hold none.
 	blocks []*[rowsInBlock]cachedRow[R]
 	free   []uint32
-	// index finds the places: from where a hash points, the next slot with its tag is that of its row, an empty one says
-	// that there is none. Its length is a power of two, and at least twice the number of places.
+	// index finds the places: from where a hash points, the next slot with its tag is that of its row, an empty one
+	// says that there is none. Its length is a power of two, and at least twice the number of places.
 	index []slot
 	// keys is memory for the next rows' keys, key that of the row that is asked for.
 	keys, key []byte

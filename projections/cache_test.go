@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// TestCacheHoldsEveryRow: whatever is dropped and read again, a cache's rows are those that were put, in a fold that began
-// with empty views and in one that did not, and after a batch was forgotten. It does not grow with what passes through.
+// TestCacheHoldsEveryRow: whatever is dropped and read again, a cache's rows are those that were put, in a fold that
+// began with empty views and in one that did not, and after a batch was forgotten. It does not grow with what passes
+// through.
 func TestCacheHoldsEveryRow(t *testing.T) {
 	for _, empty := range []bool{true, false} {
 		t.Run(fmt.Sprintf("empty=%t", empty), func(t *testing.T) {
@@ -23,7 +24,8 @@ func TestCacheHoldsEveryRow(t *testing.T) {
 			numbers := newCache(f, numberTable, size)
 			random := rand.New(rand.NewPCG(1, 2))
 			want := map[byte]uint64{}
-			// step adds 1 to most rows of a part that moves, and to others: so they are asked for again soon, late, and never.
+			// step adds 1 to most rows of a part that moves, and to others: so they are asked for again soon, late, and
+			// never.
 			step := func(from int) {
 				k := byte(from + random.IntN(size))
 				if random.IntN(4) == 0 {

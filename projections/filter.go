@@ -7,16 +7,18 @@ const (
 	filterBlocks    = 1 << filterBlockBits
 )
 
-// filter tells that a row is not in the store, where a fold began with empty views: it knows those that were dropped from
-// a cache, and the others are still there. Most accounts under a post, and most reactions, are new when they are folded
-// first, and a store takes some microseconds to find nothing.
+// filter tells that a row is not in the store, where a fold began with empty views: it knows those that were dropped
+// from a cache, and the others are still there. Most accounts under a post, and most reactions, are new when they are
+// folded first, and a store takes some microseconds to find nothing.
 //
-// It is a blocked Bloom filter of hashes: one has eight bits in one block, which is a cache line. It is for one goroutine.
+// It is a blocked Bloom filter of hashes: one has eight bits in one block, which is a cache line. It is for one
+// goroutine.
 type filter struct{ blocks [][8]uint64 }
 
 func newFilter() *filter { return &filter{make([][8]uint64, filterBlocks)} }
 
-// block returns the block of a hash. Its 18 highest bits choose the block, its 48 lowest the bits in it: two serve for both.
+// block returns the block of a hash. Its 18 highest bits choose the block, its 48 lowest the bits in it: two serve for
+// both.
 func (f *filter) block(hash uint64) *[8]uint64 { return &f.blocks[hash>>(64-filterBlockBits)] }
 
 func (f *filter) add(hash uint64) {

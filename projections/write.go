@@ -118,8 +118,8 @@ func (w *write) reset(c *checkpoint) {
 	w.add(checkpointTable.appendKey(nil, struct{}{}), encodeCheckpoint(w.memory.room(), c))
 }
 
-// sorter sorts rows. The keys of a table begin alike, and differ soon: so it compares the eight bytes where they do, as a
-// number, and keys themselves where these are equal.
+// sorter sorts rows. The keys of a table begin alike, and differ soon: so it compares the eight bytes where they do, as
+// a number, and keys themselves where these are equal.
 type sorter struct {
 	heads  []head
 	sorted []Row
