@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -54,7 +53,7 @@ func measureRebuild(ctx context.Context, r *benchRun) (f figures, err error) {
 }
 
 // rebuildViews folds a log up to its head into views in a new folder. They are on the disk when it returns.
-func rebuildViews(ctx context.Context, log *pebblelog.Log, head domain.Position, dir string) (err error) {
+func rebuildViews(ctx context.Context, log domain.EventLog, head domain.Position, dir string) (err error) {
 	store, err := pebbleviews.Open(dir, pebbleviews.Options{})
 	if err != nil {
 		return err
