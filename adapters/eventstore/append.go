@@ -132,7 +132,7 @@ type job struct {
 }
 
 func newAppender(n *node, l *Log) (*appender, error) {
-	call, err := streamsOf(n).BatchAppend(fromLeader(n.ctx))
+	call, err := streams.NewStreamsClient(n.writes).BatchAppend(fromLeader(n.ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -349,7 +349,9 @@ func (l *Log) Import(ctx context.Context, appends []domain.Append) (taken uint64
 	answers := l.Append(ctx, appends)
 	var last domain.Position
 	for i, answer := range answers {
-		if failed == nil && errors.Is(answer.Err, domain.ErrOutcomeUnknown) {
+		// Where the connection broke, nothing behind was sent: the order is kept by sending one by one.
+		broke := errors.Is(answer.Err, domain.ErrOutcomeUnknown) || i > 0 && errors.Is(answer.Err, domain.ErrUnavailable)
+		if failed == nil && broke {
 			answer = l.settle(ctx, appends[i])
 		}
 		switch {

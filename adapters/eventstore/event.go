@@ -1,32 +1,45 @@
 package eventstore
 
 import (
+	"encoding/binary"
 	"fmt"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/google/uuid"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // read returns an event that the store gave, which the reader may keep. One that is not the ledger's is ErrCorrupt.
-func (l *Log) read(e *esdb.RecordedEvent) (domain.LogEvent, error) {
-	event := domain.LogEvent{Position: domain.NewPosition(e.Position.Commit, e.Position.Prepare), Canonical: e.Data}
-	if len(e.StreamID) <= len(l.prefix) || e.StreamID[:len(l.prefix)] != l.prefix {
+func (l *Log) read(e *recorded) (domain.LogEvent, error) {
+	event := domain.LogEvent{Position: positionOf(e), Canonical: e.GetData()}
+	name := e.GetStreamIdentifier().GetStreamName()
+	if len(name) <= len(l.prefix) || string(name[:len(l.prefix)]) != l.prefix {
 		return event, corrupt(e, "the stream does not have the prefix %q", l.prefix)
 	}
-	if e.EventID != domain.StoreID(e.Data) {
-		return event, corrupt(e, "its id %s is not that of its bytes, so it is not the ledger's", e.EventID)
+	if idOf(e) != domain.StoreID(event.Canonical) {
+		return event, corrupt(e, "its id is not that of its bytes, so it is not the ledger's")
 	}
-	stream, revision, ok := domain.LinePlace(e.Data)
-	if ok && (string(stream) != e.StreamID[len(l.prefix):] || uint64(revision) != e.EventNumber) {
+	stream, revision, ok := domain.LinePlace(event.Canonical)
+	if ok && (string(stream) != string(name[len(l.prefix):]) || uint64(revision) != e.GetStreamRevision()) {
 		return event, corrupt(e, "its line is of revision %d of stream %q", revision, stream)
 	}
 	return event, nil
 }
 
+func positionOf(e *recorded) domain.Position {
+	return domain.NewPosition(e.GetCommitPosition(), e.GetPreparePosition())
+}
+
+func idOf(e *recorded) (id uuid.UUID) {
+	halves := e.GetId().GetStructured()
+	binary.BigEndian.PutUint64(id[:8], uint64(halves.GetMostSignificantBits()))
+	binary.BigEndian.PutUint64(id[8:], uint64(halves.GetLeastSignificantBits()))
+	return id
+}
+
 // corrupt returns the domain.ErrCorrupt of an event.
-func corrupt(e *esdb.RecordedEvent, format string, args ...any) error {
+func corrupt(e *recorded, format string, args ...any) error {
 	return fmt.Errorf("event %s, revision %d of the store's stream %q, at position %d/%d: %s: %w",
-		e.EventID, e.EventNumber, e.StreamID, e.Position.Commit, e.Position.Prepare,
-		fmt.Sprintf(format, args...), domain.ErrCorrupt)
+		idOf(e), e.GetStreamRevision(), e.GetStreamIdentifier().GetStreamName(),
+		e.GetCommitPosition(), e.GetPreparePosition(), fmt.Sprintf(format, args...), domain.ErrCorrupt)
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -27,15 +27,16 @@ var errSilent = errors.New("the store was silent for too long")
 
 // refusal returns the error of a call of the protocol as what its trailers say.
 func refusal(err error, trailers metadata.MD) error {
-	for _, exception := range trailers.Get("exception") {
-		if exception == "not-leader" {
-			elsewhere := &notLeaderError{}
-			host, port := trailers.Get("leader-endpoint-host"), trailers.Get("leader-endpoint-port")
-			if len(host) > 0 && len(port) > 0 {
-				elsewhere.leader = net.JoinHostPort(host[0], port[0])
-			}
-			return elsewhere
+	switch exception := trailers.Get("exception"); {
+	case slices.Contains(exception, "not-leader"):
+		elsewhere := &notLeaderError{}
+		host, port := trailers.Get("leader-endpoint-host"), trailers.Get("leader-endpoint-port")
+		if len(host) > 0 && len(port) > 0 {
+			elsewhere.leader = net.JoinHostPort(host[0], port[0])
 		}
+		return elsewhere
+	case slices.Contains(exception, "stream-deleted"):
+		return fmt.Errorf("%w: %w", err, domain.ErrCorrupt)
 	}
 	return plain(err)
 }
@@ -54,28 +55,19 @@ func plain(err error) error {
 // failed returns why a read at a node failed, as the port says it, and gives the node up where it is of no use any
 // more.
 func (l *Log) failed(ctx context.Context, n *node, err error) error {
-	coded, cause := &esdb.Error{}, err
-	if errors.As(err, &coded) && coded.Err() != nil {
-		cause = coded.Err() // which the client hides
-	}
 	switch {
 	case l.finder.ctx.Err() != nil:
 		return domain.ErrClosed
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, domain.ErrCorrupt):
+	case errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrStreamNotFound):
 		return err
-	case coded.Code() == esdb.ErrorCodeResourceNotFound && status.Code(cause) == codes.Unknown:
-		// It is the answer that there is no stream, not a call that was not found.
-		return domain.ErrStreamNotFound
-	case coded.Code() == esdb.ErrorCodeStreamDeleted:
-		return fmt.Errorf("%w: %w", err, domain.ErrCorrupt)
 	case n.ctx.Err() != nil:
-		cause = n.lost() // whatever it looks like
-	case status.Code(cause) != codes.Aborted && status.Code(cause) != codes.PermissionDenied:
-		n.lose(cause)
+		err = n.lost() // whatever it looks like
+	case !isDropped(err) && status.Code(err) != codes.PermissionDenied:
+		n.lose(err)
 	}
-	return l.finder.unavailable(plain(cause))
+	return l.finder.unavailable(err)
 }
 
 // isDropped reports whether only the subscription ended, because it was too slow.

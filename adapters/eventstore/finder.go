@@ -109,7 +109,7 @@ func (f *finder) run() {
 			f.use(n)
 			leader, err = n.leader(), n.lost()
 			clear(said)
-			if n.useful.Load() || time.Since(began) > steady || wait == firstWait {
+			if n.useful.Load() || leader != "" || time.Since(began) > steady || wait == firstWait {
 				// At once: only one that is lost again and again, and was of no use, is waited for.
 				wait = 2 * firstWait
 				f.set(nil, nil)

@@ -3,12 +3,9 @@ package eventstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
-
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -21,42 +18,39 @@ const (
 
 // inbox holds what was received and not taken yet.
 type inbox struct {
-	mu     sync.Mutex // guards the next three
+	mu     sync.Mutex // guards the next four
 	events []domain.LogEvent
 	bytes  int
+	begun  bool  // something came, be it a confirmation
 	end    error // why no more will come, io.EOF where that is all
 	// came says that something came, taken that something was taken.
 	came, taken chan struct{}
 }
 
-// receiver returns the next event of a call of the client, nil for a sign of life; io.EOF at the end.
-type receiver func() (*esdb.RecordedEvent, error)
-
-// receive opens a call of the client, which ends with ctx, and puts what it gives into an inbox. The client may hang
-// whatever its context says, and panic: neither gets further than this.
-func (l *Log) receive(ctx context.Context, open func() (receiver, error)) *inbox {
+// receive puts what a call gives, which ends with ctx, into an inbox.
+func (l *Log) receive(ctx context.Context, next receiver) *inbox {
 	b := &inbox{came: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
 	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				b.ended(fmt.Errorf("the store's client failed: %v", r))
-			}
-		}()
-		next, err := open()
-		for err == nil {
-			var e *esdb.RecordedEvent
-			if e, err = next(); err == nil {
+		for {
+			e, err := next()
+			if err == nil {
 				err = b.put(ctx, l, e)
 			}
+			if err != nil {
+				b.ended(err)
+				return
+			}
 		}
-		b.ended(err)
 	}()
 	return b
 }
 
 // put puts an event into the inbox, as soon as there is room.
-func (b *inbox) put(ctx context.Context, l *Log, e *esdb.RecordedEvent) error {
+func (b *inbox) put(ctx context.Context, l *Log, e *recorded) error {
 	if e == nil {
+		b.mu.Lock()
+		b.begun = true
+		b.mu.Unlock()
 		signal(b.came)
 		return nil
 	}
@@ -67,7 +61,7 @@ func (b *inbox) put(ctx context.Context, l *Log, e *esdb.RecordedEvent) error {
 	for {
 		b.mu.Lock()
 		if len(b.events) < inboxEvents && b.bytes < inboxBytes {
-			b.events = append(b.events, event)
+			b.events, b.begun = append(b.events, event), true
 			b.bytes += len(event.Canonical)
 			b.mu.Unlock()
 			signal(b.came)
@@ -80,6 +74,13 @@ func (b *inbox) put(ctx context.Context, l *Log, e *esdb.RecordedEvent) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// hasBegun reports whether anything ever came.
+func (b *inbox) hasBegun() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun
 }
 
 func (b *inbox) ended(err error) {

@@ -6,12 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -19,19 +16,15 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// node is the connection to the leader: one of its own for appends, and two clients, so that neither reads nor
-// subscriptions take streams of HTTP/2 from each other. It is used until it is lost, and then all of it is replaced: so
-// is a client that died of its own faults.
+// node is the connection to the leader. It is used until it is lost, and then all of it is replaced.
 type node struct {
 	endpoint string
-	conn     *grpc.ClientConn
-	// reads and follows are the clients for streams and for subscriptions.
-	reads, follows *esdb.Client
-	appends        *appender
+	// writes, reads and follows are connections of their own: one carries 100 calls at a time, and subscriptions last.
+	writes, reads, follows *grpc.ClientConn
+	appends                *appender
 	// ctx ends when the node is lost; its cause says why.
 	ctx  context.Context
 	lose context.CancelCauseFunc
-	once sync.Once
 	// useful says that an append was answered or a read gave something: the node was no hopeless try.
 	useful atomic.Bool
 }
@@ -41,21 +34,9 @@ const maxMessage = 17 << 20
 
 // open connects to a node, and sees that it is the leader and lets us in.
 func (f *finder) open(endpoint string) (*node, error) {
-	conn, err := f.log.dial(endpoint)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", endpoint, err)
-	}
-	n := &node{endpoint: endpoint, conn: conn}
+	n := &node{endpoint: endpoint}
 	n.ctx, n.lose = context.WithCancelCause(f.ctx)
-	ctx, cancel := context.WithTimeout(n.ctx, f.log.patience())
-	defer cancel()
-	_, err = f.log.lastOf(ctx, n)
-	if err == nil {
-		err = n.connectClients(f.log.address.config)
-	}
-	if err == nil {
-		n.appends, err = newAppender(n, f.log)
-	}
+	err := n.connect(f.log)
 	if err != nil {
 		n.lose(err)
 		n.close()
@@ -64,15 +45,17 @@ func (f *finder) open(endpoint string) (*node, error) {
 	return n, nil
 }
 
-func (n *node) connectClients(of *esdb.Configuration) (err error) {
-	config := *of
-	config.Address, config.GossipSeeds, config.DnsDiscover = n.endpoint, nil, false
-	// A client that does not connect at once is replaced with the node.
-	config.MaxDiscoverAttempts, config.DiscoveryInterval = 1, 1
-	if n.reads, err = esdb.NewClient(&config); err != nil {
-		return err
+func (n *node) connect(l *Log) (err error) {
+	for _, conn := range []**grpc.ClientConn{&n.writes, &n.reads, &n.follows} {
+		if *conn, err = l.dial(n.endpoint); err != nil {
+			return err
+		}
 	}
-	n.follows, err = esdb.NewClient(&config)
+	ctx, cancel := context.WithTimeout(n.ctx, l.patience())
+	defer cancel()
+	if _, err = l.lastOf(ctx, n); err == nil {
+		n.appends, err = newAppender(n, l)
+	}
 	return err
 }
 
@@ -88,19 +71,16 @@ func (n *node) leader() string {
 	return ""
 }
 
-// close closes what is open of the node. A client's calls that hang end with it.
+// close closes what is open of a node that was lost.
 func (n *node) close() {
-	n.once.Do(func() {
-		if n.appends != nil {
-			n.appends.close()
+	if n.appends != nil {
+		n.appends.close()
+	}
+	for _, conn := range []*grpc.ClientConn{n.writes, n.reads, n.follows} {
+		if conn != nil {
+			_ = conn.Close()
 		}
-		for _, c := range []*esdb.Client{n.reads, n.follows} {
-			if c != nil {
-				_ = c.Close()
-			}
-		}
-		_ = n.conn.Close()
-	})
+	}
 }
 
 // patience is how long a node may take to answer while one is looked for.
@@ -147,10 +127,7 @@ func (b basicAuth) GetRequestMetadata(context.Context, ...string) (map[string]st
 
 func (basicAuth) RequireTransportSecurity() bool { return true }
 
-// fromLeader has the store refuse a call where it is not answered by the leader. The client does not say so.
+// fromLeader has the store refuse a call where it is not answered by the leader.
 func fromLeader(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "requires-leader", "true")
 }
-
-// streamsOf returns the protocol's streams at a node.
-func streamsOf(n *node) streams.StreamsClient { return streams.NewStreamsClient(n.conn) }

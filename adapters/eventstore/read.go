@@ -4,21 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"math"
-
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
+	"log/slog"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
-
-// searchWindow is how many events of others the store looks at before it says how far it is.
-const searchWindow = 1000
 
 // attempts is how often a read that breaks off is begun again where it was.
 const attempts = 3
@@ -60,15 +50,11 @@ func (l *Log) readStream(
 	}
 	reading, cancel := l.within(ctx, n)
 	defer cancel()
-	inbox := l.receive(reading, func() (receiver, error) {
-		read, err := n.reads.ReadStream(fromLeader(reading), l.prefix+string(stream), esdb.ReadStreamOptions{
-			From: esdb.Revision(uint64(*next)), Direction: esdb.Forwards,
-		}, math.MaxUint64)
-		if err != nil {
-			return nil, err
-		}
-		return l.consecutive(read, uint64(*next)), nil
-	})
+	read, err := call(reading, n.reads, l.streamRequest(stream, *next))
+	if err != nil {
+		return true, l.failed(ctx, n, err)
+	}
+	inbox := l.receive(reading, consecutive(read, uint64(*next)))
 	for {
 		events, err := inbox.take(reading, l.deadline)
 		if err == nil || isEnd(err) {
@@ -90,14 +76,13 @@ func (l *Log) readStream(
 }
 
 // consecutive receives the events of a stream, and sees that none is missing from revision next on.
-func (l *Log) consecutive(read *esdb.ReadStream, next uint64) receiver {
-	return func() (*esdb.RecordedEvent, error) {
-		resolved, err := read.Recv()
-		if err != nil {
+func consecutive(read receiver, next uint64) receiver {
+	return func() (*recorded, error) {
+		e, err := read()
+		if err != nil || e == nil {
 			return nil, err
 		}
-		e := resolved.OriginalEvent()
-		if e.EventNumber != next {
+		if e.GetStreamRevision() != next {
 			return nil, corrupt(e, "revision %d was expected, so events of the stream are missing", next)
 		}
 		next++
@@ -144,44 +129,21 @@ func (l *Log) head(ctx context.Context, n *node) (domain.Position, error) {
 	return head, err
 }
 
-// lastOf reads the last event under the prefix at a node. The client cannot filter a read that ends; the protocol can.
+// lastOf reads the last event under the prefix at a node.
 func (l *Log) lastOf(ctx context.Context, n *node) (domain.Position, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var trailers metadata.MD
-	read, err := streamsOf(n).Read(fromLeader(ctx), l.lastRequest(), grpc.Trailer(&trailers))
+	read, err := call(ctx, n.reads, l.lastRequest())
 	for err == nil {
-		var response *streams.ReadResp
-		if response, err = read.Recv(); err == nil {
-			if e := response.GetEvent().GetEvent(); e != nil {
-				return domain.NewPosition(e.GetCommitPosition(), e.GetPreparePosition()), nil
-			}
+		var e *recorded
+		if e, err = read(); e != nil {
+			return positionOf(e), nil
 		}
 	}
-	if errors.Is(err, io.EOF) {
+	if isEnd(err) {
 		return domain.Position{}, nil
 	}
-	return domain.Position{}, refusal(err, trailers)
-}
-
-func (l *Log) lastRequest() *streams.ReadReq {
-	return &streams.ReadReq{Options: &streams.ReadReq_Options{
-		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{
-			AllOption: &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}},
-		}},
-		ReadDirection: streams.ReadReq_Options_Backwards,
-		CountOption:   &streams.ReadReq_Options_Count{Count: 1},
-		FilterOption: &streams.ReadReq_Options_Filter{Filter: &streams.ReadReq_Options_FilterOptions{
-			Filter: &streams.ReadReq_Options_FilterOptions_StreamIdentifier{
-				StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: []string{l.prefix}},
-			},
-			Window:                       &streams.ReadReq_Options_FilterOptions_Max{Max: searchWindow},
-			CheckpointIntervalMultiplier: 1,
-		}},
-		UuidOption: &streams.ReadReq_Options_UUIDOption{
-			Content: &streams.ReadReq_Options_UUIDOption_Structured{Structured: &shared.Empty{}},
-		},
-	}}
+	return domain.Position{}, err
 }
 
 // Read yields all events behind a position up to the last one as of the call.
@@ -224,6 +186,9 @@ func (l *Log) Follow(ctx context.Context, after domain.Position) iter.Seq2[[]dom
 // errBrokeOff: a subscription ended that can be made again at once.
 var errBrokeOff = errors.New("the subscription broke off")
 
+// errIdle: a subscription gave nothing for a while, as one does that broke, and one where nothing is recorded.
+var errIdle = errors.New("the subscription gave nothing for a while")
+
 // subscribe yields the events behind the position after, which it moves, up to a position where one is given, until one
 // subscription ends. It reports false where no more are wanted. errBrokeOff asks to be called again, after a wait that
 // it has made.
@@ -236,9 +201,16 @@ func (l *Log) subscribe(
 	}
 	reading, cancel := l.within(ctx, n)
 	defer cancel()
-	inbox := l.receive(reading, func() (receiver, error) { return l.subscription(reading, n, *after) })
+	read, err := call(reading, n.follows, l.subscriptionRequest(*after))
+	if err != nil {
+		return true, l.brokeOff(ctx, n, err)
+	}
+	inbox := l.receive(reading, read)
 	for {
 		events, err := inbox.take(reading, l.silence)
+		if errors.Is(err, errSilent) && inbox.hasBegun() {
+			err = errIdle
+		}
 		if err != nil {
 			return true, l.brokeOff(ctx, n, err)
 		}
@@ -246,6 +218,7 @@ func (l *Log) subscribe(
 		for last > 0 && !upTo.IsStart() && events[last-1].Position.Compare(upTo) > 0 {
 			last--
 		}
+		n.useful.Store(true)
 		if last > 0 {
 			*after = events[last-1].Position
 			if !yield(events[:last], nil) {
@@ -259,46 +232,21 @@ func (l *Log) subscribe(
 	}
 }
 
-// subscription subscribes to the events behind a position.
-func (l *Log) subscription(ctx context.Context, n *node, after domain.Position) (receiver, error) {
-	from := esdb.AllPosition(esdb.Start{})
-	if !after.IsStart() {
-		commit, prepare := after.Numbers()
-		from = esdb.Position{Commit: commit, Prepare: prepare}
-	}
-	s, err := n.follows.SubscribeToAll(fromLeader(ctx), esdb.SubscribeToAllOptions{
-		From:            from,
-		MaxSearchWindow: searchWindow, CheckpointInterval: 1,
-		Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{l.prefix}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return func() (*esdb.RecordedEvent, error) {
-		switch e := s.Recv(); {
-		case e.SubscriptionDropped != nil:
-			return nil, e.SubscriptionDropped.Error
-		case e.EventAppeared != nil:
-			return e.EventAppeared.OriginalEvent(), nil
-		}
-		// A checkpoint, or news of being caught up: its position is not used, as some servers send a bogus one.
-		return nil, nil
-	}, nil
-}
-
 // brokeOff returns errBrokeOff for a subscription that is to be made again, once there is a node for it, else why not.
 func (l *Log) brokeOff(ctx context.Context, n *node, err error) error {
-	dropped, silent := isDropped(err) || isEnd(err), errors.Is(err, errSilent)
-	if !dropped && !silent {
-		err = l.failed(ctx, n, err)
-		if !errors.Is(err, domain.ErrUnavailable) {
+	level := slog.LevelInfo
+	switch {
+	case errors.Is(err, errIdle):
+		level = slog.LevelDebug
+	case !isDropped(err) && !isEnd(err):
+		if err = l.failed(ctx, n, err); n.ctx.Err() == nil || !errors.Is(err, domain.ErrUnavailable) {
 			return err
 		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	l.logger.Info("subscription_made_again", "node", n.endpoint, "error", err)
+	l.logger.Log(ctx, level, "subscription_made_again", "node", n.endpoint, "error", err)
 	l.finder.sleep(jitter(firstWait))
 	if _, gone := l.finder.node(ctx); gone != nil {
 		return gone
