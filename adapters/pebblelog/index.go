@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -187,14 +188,14 @@ func newIndex(o Options, db, events *pebble.DB, durable *watermark, end uint64) 
 }
 
 // fillFilter puts every key of the database into the filter, which counts from then on. Keys that come meanwhile are
-// put there by who adds them.
+// put there by who adds them. It takes a quarter of a processor: what else is starting is waited for, and this is not.
 func (x *index) fillFilter() {
 	it, err := x.db.NewIter(nil)
 	if err != nil {
 		return // without the filter the index is slower, not wrong
 	}
 	defer it.Close()
-	n := 0
+	n, began := 0, time.Now()
 	for ok := it.First(); ok; ok = it.Next() {
 		if k := it.Key(); len(k) == indexKeyLen {
 			x.filter.add(key{binary.BigEndian.Uint64(k), binary.BigEndian.Uint64(k[8:])})
@@ -203,8 +204,9 @@ func (x *index) fillFilter() {
 			select {
 			case <-x.stop:
 				return
-			default:
+			case <-time.After(3 * time.Since(began)):
 			}
+			began = time.Now()
 		}
 	}
 	x.filter.complete.Store(it.Error() == nil)
