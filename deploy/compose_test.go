@@ -307,7 +307,7 @@ func TestCluster(t *testing.T) {
 	}
 	for _, name := range []string{"tweiledger1", "tweiledger2"} {
 		log := environment(project.Services[name])["TWEILEDGER_LOG"]
-		if want := "@" + strings.Join(hosts, ",") + "?tls=true&tlsCAFile=/trust/ca.crt"; !strings.Contains(log, want) {
+		if want := "@" + strings.Join(hosts, ",") + "?tls=true&tlsCaFile=/trust/ca.crt"; !strings.Contains(log, want) {
 			t.Errorf("%s has its log at %q, without %q", name, log, want)
 		}
 	}
@@ -337,7 +337,7 @@ func TestEveryProcessIsKnown(t *testing.T) {
 		if file != clusterFile {
 			continue
 		}
-		if len(backends) != 2 {
+		if len(backends) != 3 {
 			t.Errorf("the proxy has %d backends", len(backends))
 		}
 		for _, backend := range backends {

@@ -2,10 +2,13 @@ package deploy
 
 import (
 	"bufio"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,6 +132,31 @@ func TestVariablesAreFlags(t *testing.T) {
 				if serves(s) && !slices.Contains(flags, "$"+name) {
 					t.Errorf("%s: %s: %s is no flag of serve", file, s.Name, name)
 				}
+			}
+		}
+	}
+}
+
+// The program takes the address of the log that a file gives it, up to trying to get there.
+func TestAddressesAreTaken(t *testing.T) {
+	authority := filepath.Join(t.TempDir(), "ca.crt")
+	of := httptest.NewTLSServer(nil)
+	defer of.Close()
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: of.Certificate().Raw})
+	if err := os.WriteFile(authority, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host := regexp.MustCompile(`\b(eventstore|node[123]):2113`)
+	for file, project := range projects(t) {
+		for _, s := range project.Services {
+			if !serves(s) {
+				continue
+			}
+			log := strings.Replace(environment(s)["TWEILEDGER_LOG"], "/trust/ca.crt", authority, 1)
+			_, err := run(t, nil, nil, "export", "--log", host.ReplaceAllString(log, "127.0.0.1:1"))
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(err.Error(), "connection refused") {
+				t.Errorf("%s: %s: the log at %q: %v", file, s.Name, log, err)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // Append sends all appends, in the order given, and waits for the answers.
 func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appended {
 	answers := make([]domain.Appended, len(appends))
-	n, err := l.finder.node(ctx)
+	n, err := l.node(ctx)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -55,8 +55,14 @@ func notSent(err error) error {
 	return fmt.Errorf("%w: it was not sent: %w", domain.ErrUnavailable, err)
 }
 
-// unknown returns the error of an append that was sent and not answered.
-func unknown(err error) error { return fmt.Errorf("%w: %w", domain.ErrOutcomeUnknown, err) }
+// unknown returns the error of an append that was sent and not answered. It must not look like one of those that say
+// that nothing was appended, whatever the cause.
+func unknown(err error) error {
+	if errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrClosed) {
+		return fmt.Errorf("%w: %v", domain.ErrOutcomeUnknown, err)
+	}
+	return fmt.Errorf("%w: %w", domain.ErrOutcomeUnknown, err)
+}
 
 // maxAppend is the store's MaxAppendSize, over data, metadata and twice the type's length.
 const maxAppend = 1 << 20
@@ -339,43 +345,35 @@ func refused(a *domain.Append, s *status.Status) error {
 	return unknown(fmt.Errorf("the store says: %s", s.GetMessage()))
 }
 
-// importPatience bounds the time in which an append of unknown outcome is settled.
+// importPatience bounds the time in which one append of Import is sent again.
 const importPatience = time.Minute
 
-// Import adds events of another log as they are, in the order given, and returns when they are durable: how many events
-// were taken, and why the first append that was not taken was refused. An append may build on those before it. Nobody
-// else may write under the prefix. An error that wraps domain.ErrCorrupt says that the order could not be kept.
-func (l *Log) Import(ctx context.Context, appends []domain.Append) (taken uint64, failed error) {
-	answers := l.Append(ctx, appends)
-	var last domain.Position
-	for i, answer := range answers {
-		// Where the connection broke, nothing behind was sent: the order is kept by sending one by one.
-		broke := errors.Is(answer.Err, domain.ErrOutcomeUnknown) || i > 0 && errors.Is(answer.Err, domain.ErrUnavailable)
-		if failed == nil && broke {
-			answer = l.settle(ctx, appends[i])
+// Import adds events of another log as they are, in the order given, one append after the other: how a store orders what
+// is on its way to it is nobody's promise. It returns how many events were taken, all of them or those before the append
+// that its error is about. An append may build on those before it. Nobody else may write under the prefix. It ends with
+// ctx between two appends.
+func (l *Log) Import(ctx context.Context, appends []domain.Append) (taken uint64, err error) {
+	for _, a := range appends {
+		if err := ctx.Err(); err != nil {
+			return taken, err
 		}
-		switch {
-		case answer.Err != nil && failed == nil:
-			failed = answer.Err
-		case answer.Err == nil && (failed != nil || last.Compare(answer.Positions[0]) >= 0):
-			return taken, errors.Join(failed, fmt.Errorf("stream %s, revision %d was stored, but not where it belongs: %w",
-				appends[i].Stream, appends[i].Expected+1, domain.ErrCorrupt))
-		case answer.Err == nil:
-			last = answer.Positions[len(answer.Positions)-1]
-			taken += uint64(len(answer.Positions))
+		answer := l.settle(context.WithoutCancel(ctx), a)
+		if answer.Err != nil {
+			return taken, answer.Err
 		}
+		taken += uint64(len(answer.Positions))
 	}
-	return taken, failed
+	return taken, nil
 }
 
-// settle sends an append of unknown outcome again until the store says which it was.
+// settle appends, and appends again while the store is away or does not say what became of it.
 func (l *Log) settle(ctx context.Context, a domain.Append) domain.Appended {
 	ctx, cancel := context.WithTimeout(ctx, importPatience)
 	defer cancel()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		answer := l.Append(ctx, []domain.Append{a})[0]
 		known := !errors.Is(answer.Err, domain.ErrOutcomeUnknown) && !errors.Is(answer.Err, domain.ErrUnavailable)
-		if known || ctx.Err() != nil {
+		if known || ctx.Err() != nil || l.finder.ctx.Err() != nil {
 			return answer
 		}
 		l.finder.sleep(jitter(wait))

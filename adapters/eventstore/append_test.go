@@ -247,27 +247,25 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// An import that the store takes in another order is no import: indexes would be others.
-func TestImportOutOfOrder(t *testing.T) {
-	for name, play := range map[string]func(*esdbtest.Server, *Log){
-		"one is refused for now": func(s *esdbtest.Server, _ *Log) { s.RefuseAppends(1) },
-		"another has its place": func(_ *esdbtest.Server, l *Log) {
-			must(t, l, otherwise(newAppends(0, 1)[0]))
-		},
-		"they are there in another order": func(_ *esdbtest.Server, l *Log) {
-			must(t, l, newAppends(1, 1)...)
-			must(t, l, newAppends(0, 1)...)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := double(t, esdbtest.Options{})
-			l := openLog(t, server.ConnectionString(), Options{})
-			ready(t, l)
-			play(server, l)
-			_, err := l.Import(patient(t), newAppends(0, 2))
-			if !errors.Is(err, domain.ErrCorrupt) {
-				t.Errorf("the import: %v", err)
-			}
-		})
+// TestImportStops: an import stops at what cannot be appended, and nothing behind that is there.
+func TestImportStops(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
+	appends := newAppends(0, 5)
+	server.RefuseAppends(1)
+	if taken, err := l.Import(patient(t), appends[:2]); err != nil || taken != 2 {
+		t.Errorf("after a refusal that passes: %d, %v", taken, err)
+	}
+	appends[2].Expected = 7
+	taken, err := l.Import(patient(t), appends[2:])
+	var gap *domain.RevisionConflictError
+	if taken != 0 || !errors.As(err, &gap) || gap.Stream != appends[2].Stream {
+		t.Errorf("behind a gap: %d, %v", taken, err)
+	}
+	holds(t, server, "ledger.", appends[:2]...)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if taken, err := l.Import(ended, appends[3:]); taken != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that ended: %d, %v", taken, err)
 	}
 }

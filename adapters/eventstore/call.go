@@ -3,7 +3,6 @@ package eventstore
 import (
 	"context"
 	"errors"
-	"math"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -46,15 +45,15 @@ func call(ctx context.Context, conn *grpc.ClientConn, request *streams.ReadReq) 
 	}, nil
 }
 
-// streamRequest asks for the events of a stream.
-func (l *Log) streamRequest(stream domain.Stream, from domain.Revision) *streams.ReadReq {
+// streamRequest asks for events of a stream, so many at the most.
+func (l *Log) streamRequest(stream domain.Stream, from domain.Revision, most uint64) *streams.ReadReq {
 	return readRequest(&streams.ReadReq_Options{
 		StreamOption: &streams.ReadReq_Options_Stream{Stream: &streams.ReadReq_Options_StreamOptions{
 			StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(l.prefix + string(stream))},
 			RevisionOption:   &streams.ReadReq_Options_StreamOptions_Revision{Revision: uint64(from)},
 		}},
 		ReadDirection: streams.ReadReq_Options_Forwards,
-		CountOption:   &streams.ReadReq_Options_Count{Count: math.MaxUint64},
+		CountOption:   &streams.ReadReq_Options_Count{Count: most},
 		FilterOption:  &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
 	})
 }

@@ -40,7 +40,7 @@ var readers = map[string]func(context.Context, *Log) (int, error){
 
 // An event under the ledger's names that is not the ledger's is never passed over: the error says where it is.
 func TestForeignEvents(t *testing.T) {
-	lines := goldenLines(t)
+	lines := goldenLines()
 	published, changed, tariff := lines[1], lines[2], lines[0]
 	for name, event := range map[string]esdbtest.RawEvent{
 		"another id":          {ID: uuid.New(), Data: changed},
@@ -58,7 +58,7 @@ func TestForeignEvents(t *testing.T) {
 			t.Run(name+"/"+reader, func(t *testing.T) {
 				server := double(t, esdbtest.Options{SplitPositions: true})
 				l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
-				must(t, l, golden(t, published))
+				must(t, l, appendOfLine(t, published))
 				server.Insert(event)
 				seen, err := read(patient(t), l)
 				inserted := server.Events("")[1]

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -211,7 +213,8 @@ func (f *finder) askForLeader(endpoint string) (leader string, err error) {
 	}
 	for _, m := range info.GetMembers() {
 		if m.GetState() == gossip.MemberInfo_Leader && m.GetIsAlive() {
-			return fmt.Sprintf("%s:%d", m.GetHttpEndPoint().GetAddress(), m.GetHttpEndPoint().GetPort()), nil
+			at := m.GetHttpEndPoint()
+			return net.JoinHostPort(at.GetAddress(), strconv.Itoa(int(at.GetPort()))), nil
 		}
 	}
 	return "", fmt.Errorf("%s knows of no leader", endpoint)

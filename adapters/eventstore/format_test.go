@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,21 +13,17 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
+	"github.com/tweiledger/tweiledger/docs/golden"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // goldenLines returns the lines of docs/golden, each a canonical line of the ledger.
-func goldenLines(t testing.TB) [][]byte {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/golden/events.ndjson")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
+func goldenLines() [][]byte {
+	return bytes.Split(bytes.TrimSuffix(golden.Events, []byte("\n")), []byte("\n"))
 }
 
-// golden returns an append of a line of docs/golden.
-func golden(t testing.TB, line []byte) domain.Append {
+// appendOfLine returns an append of a line of docs/golden.
+func appendOfLine(t testing.TB, line []byte) domain.Append {
 	t.Helper()
 	e, err := domain.DecodeEvent(line)
 	if err != nil {
@@ -65,8 +60,8 @@ func TestFormat(t *testing.T) {
 	address := addressOf(t, esdbtest.Options{SplitPositions: true})
 	prefix := "format-" + uuid.NewString() + "."
 	l, c := openLog(t, address, Options{Prefix: prefix}), client(t, address)
-	for _, line := range goldenLines(t) {
-		a := golden(t, line)
+	for _, line := range goldenLines() {
+		a := appendOfLine(t, line)
 		position := must(t, l, a)[0]
 		events := stored(t, c, prefix+string(a.Stream))
 		e := events[len(events)-1]

@@ -53,7 +53,7 @@ func (n *node) connect(l *Log) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, l.patience())
 	defer cancel()
-	if _, err = l.lastOf(ctx, n); err == nil {
+	if err = l.probe(ctx, n); err == nil {
 		n.appends, err = newAppender(n, l)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"math"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -44,13 +45,13 @@ func (l *Log) ReadStream(
 func (l *Log) readStream(
 	ctx context.Context, stream domain.Stream, next *domain.Revision, yield func(domain.LogEvent, error) bool,
 ) (more bool, err error) {
-	n, err := l.finder.node(ctx)
+	n, err := l.node(ctx)
 	if err != nil {
 		return true, err
 	}
 	reading, cancel := l.within(ctx, n)
 	defer cancel()
-	read, err := call(reading, n.reads, l.streamRequest(stream, *next))
+	read, err := call(reading, n.reads, l.streamRequest(stream, *next, math.MaxUint64))
 	if err != nil {
 		return true, l.failed(ctx, n, err)
 	}
@@ -90,6 +91,17 @@ func consecutive(read receiver, next uint64) receiver {
 	}
 }
 
+// node returns the leader's connection, for which it waits no longer than a call may take.
+func (l *Log) node(ctx context.Context) (*node, error) {
+	timed, cancel := context.WithTimeout(ctx, l.deadline)
+	defer cancel()
+	n, err := l.finder.node(timed)
+	if err != nil && ctx.Err() == nil && timed.Err() != nil {
+		err = l.finder.unavailable(errSilent)
+	}
+	return n, err
+}
+
 // within returns a context that ends with ctx, the node and the log.
 func (l *Log) within(ctx context.Context, n *node) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -103,7 +115,7 @@ func (l *Log) within(ctx context.Context, n *node) (context.Context, context.Can
 // Head returns the position of the last event under the prefix, from the leader.
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 	for attempt := 1; ; attempt++ {
-		n, err := l.finder.node(ctx)
+		n, err := l.node(ctx)
 		if err != nil {
 			return domain.Position{}, err
 		}
@@ -127,6 +139,24 @@ func (l *Log) head(ctx context.Context, n *node) (domain.Position, error) {
 		err = l.failed(ctx, n, err)
 	}
 	return head, err
+}
+
+// probe sees that a node is the leader and lets us read: by the first event of the tariff's stream, which it finds or does
+// not find at once, however many events of others there are.
+func (l *Log) probe(ctx context.Context, n *node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	read, err := call(ctx, n.reads, l.streamRequest(domain.TariffStream, 0, 1))
+	for err == nil {
+		var e *recorded
+		if e, err = read(); e != nil {
+			return nil
+		}
+	}
+	if isEnd(err) || errors.Is(err, domain.ErrStreamNotFound) {
+		return nil
+	}
+	return err
 }
 
 // lastOf reads the last event under the prefix at a node.
@@ -195,7 +225,7 @@ var errIdle = errors.New("the subscription gave nothing for a while")
 func (l *Log) subscribe(
 	ctx context.Context, after *domain.Position, upTo domain.Position, yield func([]domain.LogEvent, error) bool,
 ) (more bool, err error) {
-	n, err := l.finder.node(ctx)
+	n, err := l.node(ctx)
 	if err != nil {
 		return true, err
 	}
@@ -248,7 +278,7 @@ func (l *Log) brokeOff(ctx context.Context, n *node, err error) error {
 	}
 	l.logger.Log(ctx, level, "subscription_made_again", "node", n.endpoint, "error", err)
 	l.finder.sleep(jitter(firstWait))
-	if _, gone := l.finder.node(ctx); gone != nil {
+	if _, gone := l.node(ctx); gone != nil {
 		return gone
 	}
 	return fmt.Errorf("%w: %w", errBrokeOff, err)

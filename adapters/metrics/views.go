@@ -2,10 +2,12 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
 )
 
@@ -44,8 +46,12 @@ func (v Views) read(ctx context.Context) (r viewsReading) {
 		}
 	}
 	r.unfolded = r.size - r.Size
-	if r.unfolded > 0 {
+	// A log that does not tell its size is asked whether there is more.
+	if r.unfolded > 0 || v.LogSize == nil {
 		r.age, r.ageErr = v.age(ctx)
+	}
+	if r.age > 0 {
+		r.unfolded = max(r.unfolded, 1)
 	}
 	return r
 }
@@ -53,6 +59,9 @@ func (v Views) read(ctx context.Context) (r viewsReading) {
 // age returns how long ago the first event that is not folded was recorded; 0 where all are.
 func (v Views) age(ctx context.Context) (time.Duration, error) {
 	recorded, err := v.Views.Unfolded(ctx)
+	if errors.Is(err, domain.ErrUnavailable) {
+		return 0, nil // of a log that is away nothing is known: fold_waiting says so
+	}
 	if err != nil || recorded.IsZero() {
 		return 0, err
 	}

@@ -252,12 +252,12 @@ func (cp *logCopy) continues(e *domain.Event) bool {
 		e.Revision == last.Expected+domain.Revision(len(last.Events))+1 && size+domain.MaxEventBytes <= domain.MaxAppendBytes
 }
 
-// flush appends the group, also where ctx has ended: it is little.
+// flush appends the group.
 func (cp *logCopy) flush(ctx context.Context) error {
 	if len(cp.group) == 0 {
 		return nil
 	}
-	taken, err := cp.to.append(context.WithoutCancel(ctx), cp.group)
+	taken, err := cp.to.append(ctx, cp.group)
 	var gap *domain.RevisionConflictError
 	if errors.As(err, &gap) {
 		err = wrongLog("line %d: revision %d of stream %s follows on revision %d: events are missing",

@@ -44,7 +44,9 @@ func (cmd *copyCommand) openTarget() (copyTarget, error) {
 // folderTarget is an embedded log that is copied into.
 type folderTarget struct{ folderLog }
 
+// append goes on where ctx has ended: it is little.
 func (f folderTarget) append(ctx context.Context, appends []domain.Append) (taken uint64, err error) {
+	ctx = context.WithoutCancel(ctx)
 	before, err := f.log.Size(ctx)
 	if err != nil {
 		return 0, err

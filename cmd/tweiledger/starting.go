@@ -31,7 +31,7 @@ func (cmd *serveCommand) begin(ctx context.Context, at starting, tariffs domain.
 		return nil, err
 	}
 	s, err := cmd.start(ctx, log, tariffs)
-	if errors.Is(err, domain.ErrUnavailable) && cmd.isStore() {
+	if isAway(err) && cmd.isStore() {
 		slog.Warn("waiting_for_the_log", "error", err)
 		s, err = cmd.waitAndStart(ctx, log, at, tariffs)
 	}
@@ -72,11 +72,13 @@ func (cmd *serveCommand) waitAndStart(
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+		case failed := <-ended:
+			return nil, fmt.Errorf("answering while the log is away: %w", failed)
 		}
 		if err = errors.Join(ctx.Err(), log.Writable()); err == nil {
 			s, err = cmd.start(ctx, log, tariffs)
 		}
-		if ctx.Err() != nil || !errors.Is(err, domain.ErrUnavailable) {
+		if ctx.Err() != nil || !isAway(err) {
 			break
 		}
 	}
@@ -85,4 +87,9 @@ func (cmd *serveCommand) waitAndStart(
 		return nil, errors.Join(failed, s.closeViews())
 	}
 	return s, err
+}
+
+// isAway reports whether an error says that a log is away, which may have been so in the middle of an append.
+func isAway(err error) bool {
+	return errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrOutcomeUnknown)
 }

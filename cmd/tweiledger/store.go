@@ -91,8 +91,8 @@ func (h home) openLog(minFree byteSize) (ledgerLog, error) {
 	return openStore("--log", h.Log, h.LogPrefix)
 }
 
-// storeMark is a file in a folder that holds views of a log in a store: so a service that is started without --log by
-// mistake does not begin a second ledger there.
+// storeMark is a file in a folder that holds views of a log in a store: so a service that is started without --log, or
+// with another prefix, by mistake does not begin a second ledger.
 const storeMark = "STORE"
 
 // claimForStore marks the folder, which must not hold a log of its own.
@@ -104,15 +104,31 @@ func (h home) claimForStore() error {
 	if !errors.Is(err, iofs.ErrNotExist) {
 		return err
 	}
+	mark := h.mark()
+	switch text, err := os.ReadFile(filepath.Join(h.dir, storeMark)); {
+	case err == nil && string(text) != mark:
+		return &usageError{fmt.Sprintf("%s holds the views of another log: its file %s says %q", h.dir, storeMark, text),
+			"give that --log-prefix, or another folder with --data"}
+	case err == nil:
+		return nil
+	case !errors.Is(err, iofs.ErrNotExist):
+		return err
+	}
 	if err := os.MkdirAll(h.dir, 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(h.dir, storeMark), []byte("The log is in a store: see tweiledger serve --log.\n"), 0o666)
+	return os.WriteFile(filepath.Join(h.dir, storeMark), []byte(mark), 0o666)
 }
 
+// mark is what the folder's mark says: the prefix, as the address may change.
+func (h home) mark() string { return "log in a store, --log-prefix " + h.LogPrefix + "\n" }
+
 func (h home) refuseViewsOfStore() error {
-	if _, err := os.Stat(filepath.Join(h.dir, storeMark)); err != nil {
+	switch _, err := os.Stat(filepath.Join(h.dir, storeMark)); {
+	case errors.Is(err, iofs.ErrNotExist):
 		return nil
+	case err != nil:
+		return err
 	}
 	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", h.dir), "give --log, or another folder with --data"}
 }
