@@ -156,9 +156,17 @@ func (v *Views) build(ctx context.Context, serving *folding) error {
 	if err := v.catchUp(ctx, building); err != nil {
 		return err
 	}
-	// From here on the serving views stand still, so the next ones cannot be behind them.
+	// From here on the serving views stand still, so the next ones cannot be behind them, unless the log itself is: it
+	// may have been restored from a backup.
 	_ = serving.stop()
-	if err := building.reach(serving.of.position()); err != nil {
+	at, err := v.logEnd(ctx)
+	if err != nil {
+		return err
+	}
+	if folded := serving.of.position(); folded.Compare(at) < 0 {
+		at = folded
+	}
+	if err := building.reach(at); err != nil {
 		return err
 	}
 	if err := building.stop(); !errors.Is(err, context.Canceled) {

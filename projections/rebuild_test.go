@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"strings"
 	"sync"
@@ -468,4 +469,113 @@ func TestRebuildThatCannotBe(t *testing.T) {
 			t.Errorf("reads go on: %+v, %v", got, err)
 		}
 	})
+}
+
+// restorableLog is a log that goes away and comes back as another one.
+type restorableLog struct {
+	mu   sync.Mutex
+	log  domain.EventLog
+	gone chan struct{} // closed when it goes away
+}
+
+func (r *restorableLog) now() (domain.EventLog, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log, r.gone
+}
+
+func (r *restorableLog) restore(log domain.EventLog) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.gone)
+	r.log, r.gone = log, make(chan struct{})
+}
+
+func (r *restorableLog) Append(ctx context.Context, appends []domain.Append) []domain.Appended {
+	log, _ := r.now()
+	return log.Append(ctx, appends)
+}
+
+func (r *restorableLog) Head(ctx context.Context) (domain.Position, error) {
+	log, _ := r.now()
+	return log.Head(ctx)
+}
+
+func (r *restorableLog) Read(ctx context.Context, after domain.Position) iter.Seq2[[]domain.LogEvent, error] {
+	log, _ := r.now()
+	return log.Read(ctx, after)
+}
+
+func (r *restorableLog) ReadStream(
+	ctx context.Context, stream domain.Stream, from domain.Revision,
+) iter.Seq2[domain.LogEvent, error] {
+	log, _ := r.now()
+	return log.ReadStream(ctx, stream, from)
+}
+
+func (r *restorableLog) Follow(ctx context.Context, after domain.Position) iter.Seq2[[]domain.LogEvent, error] {
+	log, gone := r.now()
+	return func(yield func([]domain.LogEvent, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-gone:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		for events, err := range log.Follow(ctx, after) {
+			select {
+			case <-gone:
+				err = domain.ErrUnavailable
+			default:
+			}
+			if !yield(events, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestLogRestored: a log that comes back with fewer events than were folded has the views built anew, of what it has, and
+// says so meanwhile.
+func TestLogRestored(t *testing.T) {
+	w := smallWorld(t, logtest.MemoryOptions{})
+	whole := readAll(t, w.log)
+	log := &restorableLog{log: whole, gone: make(chan struct{})}
+	views := open(t, projections.NewMemoryGenerations(t), log)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- views.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	if err := views.Wait(t.Context(), whole.head()); err != nil {
+		t.Fatal(err)
+	}
+	short := &shortLog{whole, len(whole.events) / 2}
+	log.restore(short)
+	var why string
+	until(t, views, func(s projections.Status) bool {
+		if s.Rebuild != nil {
+			why = s.Rebuild.Why
+		}
+		return s.Size == uint64(short.n) && s.Rebuild == nil && s.CaughtUp
+	})
+	if why != "" && !strings.Contains(why, "lacks event") {
+		t.Errorf("views were rebuilt for %q", why)
+	}
+	snapshot := views.Snapshot()
+	defer snapshot.Close()
+	got, err := snapshot.Statement(t.Context(), domain.Scope{}, projections.AsOf{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := folded(t, projections.NewMemoryGenerations(t), short).Snapshot()
+	defer fresh.Close()
+	if want, err := fresh.Statement(t.Context(), domain.Scope{}, projections.AsOf{}); err != nil || *got != *want {
+		t.Errorf("the platform's statement is %+v, of the log it is %+v, %v", got, want, err)
+	}
 }

@@ -82,6 +82,8 @@ type runner struct {
 	// used are the events of chunks that were folded, to be used again.
 	used    chan []event
 	readErr error
+	// lastPlace is where the last event is that was read, nil where none was; the reader's alone.
+	lastPlace *placeRow
 	// idle holds a token while the writer has nothing to do: who takes it may change write, and then sends on writes.
 	idle, writes chan struct{}
 	write        write
@@ -250,13 +252,15 @@ func (r *runner) decode() {
 func (r *runner) read(ctx context.Context, from checkpoint) {
 	defer close(r.work)
 	defer close(r.ordered)
-	next, after := from.size, from.position
-	retry := newRetry()
+	at, retry := from, newRetry()
 	for {
 		err := r.readHead(ctx)
 		if err == nil {
+			err = r.still(ctx, &at)
+		}
+		if err == nil {
 			var read bool
-			if read, err = r.follow(ctx, &next, &after); read {
+			if read, err = r.follow(ctx, &at); read {
 				retry = newRetry()
 			}
 		}
@@ -265,14 +269,36 @@ func (r *runner) read(ctx context.Context, from checkpoint) {
 			return
 		}
 		if isFinal(err) || !r.views.waitFor(ctx, &r.views.logAway, err, retry) {
-			r.readErr = fmt.Errorf("the log behind event %d: %w", next, err)
+			r.readErr = fmt.Errorf("the log behind event %d: %w", at.size, err)
 			return
 		}
 	}
 }
 
 func isFinal(err error) bool {
-	return errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrUnsupported) || errors.Is(err, domain.ErrClosed)
+	var read *readError
+	return errors.As(err, &read) || errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrUnsupported) || errors.Is(err, domain.ErrClosed) ||
+		errors.Is(err, ErrDamaged)
+}
+
+// still sees that the log has the last event that was read: one that was away may have come back from a backup, with
+// fewer events, or others. Then the views are of no log any more.
+func (r *runner) still(ctx context.Context, at *checkpoint) error {
+	if at.size == 0 {
+		return nil
+	}
+	place := r.lastPlace
+	if place == nil {
+		place = new(placeRow)
+		if err := placeTable.must(r.views.store, at.size-1, place); err != nil {
+			return &readError{err}
+		}
+	}
+	difference, err := at.compareLast(ctx, *place, r.views.views.log)
+	if err == nil && difference != "" {
+		err = fmt.Errorf("%s: %w", difference, ErrDamaged)
+	}
+	return err
 }
 
 func (r *runner) readHead(ctx context.Context) error {
@@ -283,9 +309,9 @@ func (r *runner) readHead(ctx context.Context) error {
 	return err
 }
 
-// follow reads on from the event next, behind the position after, and moves both. It reports whether it read any.
-func (r *runner) follow(ctx context.Context, next *uint64, after *domain.Position) (read bool, err error) {
-	for events, err := range r.views.views.log.Follow(ctx, *after) {
+// follow reads on from a checkpoint, and moves it. It reports whether it read any.
+func (r *runner) follow(ctx context.Context, at *checkpoint) (read bool, err error) {
+	for events, err := range r.views.views.log.Follow(ctx, at.position) {
 		if err != nil {
 			return read, err
 		}
@@ -293,21 +319,30 @@ func (r *runner) follow(ctx context.Context, next *uint64, after *domain.Positio
 			n := 0
 			for size := 0; n < len(events) && n < chunkEvents && size < chunkBytes; n++ {
 				size += len(events[n].Canonical)
-				if events[n].Position.Compare(*after) <= 0 {
-					return read, fmt.Errorf("position %s comes behind %s: %w", events[n].Position, *after, domain.ErrCorrupt)
+				if events[n].Position.Compare(at.position) <= 0 {
+					return read, fmt.Errorf("position %s comes behind %s: %w", events[n].Position, at.position, domain.ErrCorrupt)
 				}
-				*after = events[n].Position
+				at.position = events[n].Position
 			}
-			c := &chunk{lines: events[:n], first: *next, done: make(chan struct{})}
+			c := &chunk{lines: events[:n], first: at.size, done: make(chan struct{})}
+			r.note(at, &events[n-1], n)
 			if err := r.send(ctx, c); err != nil {
 				return read, err
 			}
-			*next += uint64(n)
 			events, read = events[n:], true
 		}
-		r.views.seen(*after, *next)
+		r.views.seen(at.position, at.size)
 	}
 	return read, nil
+}
+
+// note moves a checkpoint on by so many events, to the last one.
+func (r *runner) note(at *checkpoint, last *domain.LogEvent, n int) {
+	at.size += uint64(n)
+	at.last = hashLeaf(last.Canonical)
+	// A line that says no place stops the fold.
+	stream, revision, _ := domain.LinePlace(last.Canonical)
+	r.lastPlace = &placeRow{last.Position, string(stream), uint64(revision)}
 }
 
 // send sends a chunk to the decoders first: one that the fold gets will be decoded.

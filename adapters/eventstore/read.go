@@ -197,7 +197,8 @@ func (l *Log) Read(ctx context.Context, after domain.Position) iter.Seq2[[]domai
 	}
 }
 
-// Follow yields all events behind a position, and those that come, until ctx ends or the store cannot be had.
+// Follow yields all events behind a position, and those that come, until ctx ends or the connection is lost: a store that
+// comes back may have been restored from a backup, so who goes on sees first whether the log is still the same.
 func (l *Log) Follow(ctx context.Context, after domain.Position) iter.Seq2[[]domain.LogEvent, error] {
 	return func(yield func([]domain.LogEvent, error) bool) {
 		for {
@@ -233,7 +234,7 @@ func (l *Log) subscribe(
 	defer cancel()
 	read, err := call(reading, n.follows, l.subscriptionRequest(*after))
 	if err != nil {
-		return true, l.brokeOff(ctx, n, err)
+		return true, l.brokeOff(ctx, n, err, upTo.IsStart())
 	}
 	inbox := l.receive(reading, read)
 	for {
@@ -242,7 +243,7 @@ func (l *Log) subscribe(
 			err = errIdle
 		}
 		if err != nil {
-			return true, l.brokeOff(ctx, n, err)
+			return true, l.brokeOff(ctx, n, err, upTo.IsStart())
 		}
 		last := len(events)
 		for last > 0 && !upTo.IsStart() && events[last-1].Position.Compare(upTo) > 0 {
@@ -263,7 +264,7 @@ func (l *Log) subscribe(
 }
 
 // brokeOff returns errBrokeOff for a subscription that is to be made again, once there is a node for it, else why not.
-func (l *Log) brokeOff(ctx context.Context, n *node, err error) error {
+func (l *Log) brokeOff(ctx context.Context, n *node, err error, following bool) error {
 	level := slog.LevelInfo
 	switch {
 	case errors.Is(err, errIdle):
@@ -277,6 +278,9 @@ func (l *Log) brokeOff(ctx context.Context, n *node, err error) error {
 		return ctx.Err()
 	}
 	l.logger.Log(ctx, level, "subscription_made_again", "node", n.endpoint, "error", err)
+	if following && n.ctx.Err() != nil {
+		return l.finder.unavailable(n.lost())
+	}
 	l.finder.sleep(jitter(firstWait))
 	if _, gone := l.node(ctx); gone != nil {
 		return gone
