@@ -177,8 +177,12 @@ func (v *Views) await(ctx context.Context, holds func() (yes bool, never error))
 }
 
 // FindMessage implements domain.MessageFinder as of what was folded: of several events the first, which with a switch
-// is the withdrawal.
+// is the withdrawal. Once the fold has stopped it says nothing but why: what is recorded from then on it would never
+// see.
 func (v *Views) FindMessage(ctx context.Context, m domain.Message) (domain.LogEvent, bool, error) {
+	if err := v.Status().Err; err != nil {
+		return domain.LogEvent{}, false, fmt.Errorf("the views follow the log no more: %w", err)
+	}
 	s := v.Snapshot()
 	defer s.Close()
 	places, err := s.Places(m)

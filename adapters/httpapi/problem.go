@@ -136,6 +136,9 @@ func appendText(dst []byte, s string) []byte {
 	return dst
 }
 
+// errLogAway answers reads that need the log itself while it is away.
+var errLogAway = problemf(codeFailed, "", "the log is away, and this cannot be answered from the views")
+
 // errClientGone: nobody reads the answer any more.
 var errClientGone = errors.New("the client reads no more")
 
@@ -144,6 +147,9 @@ var errClientGone = errors.New("the client reads no more")
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	res := w.(*response)
 	var p *problem
+	if !errors.As(err, &p) && errors.Is(err, domain.ErrUnavailable) {
+		err = errLogAway
+	}
 	if !errors.As(err, &p) {
 		if !errors.Is(err, errPanic) && (errors.Is(err, errClientGone) || r.Context().Err() != nil) {
 			panic(http.ErrAbortHandler)

@@ -127,6 +127,10 @@ func (a *API) unreadyForWrites(r *http.Request, reasons []unreadiness) []unreadi
 	if err := a.Ledger.Ready(ctx); err != nil {
 		reasons = append(reasons, unreadiness{purposeWrite, lackTariffsUnread, "nothing can be priced: " + err.Error()})
 	}
+	if err := a.Views.Status().Err; err != nil && a.ViewsDecide {
+		detail := "the fold has stopped, so it cannot be told what was recorded since: " + err.Error()
+		reasons = append(reasons, unreadiness{purposeWrite, lackFoldStopped, detail})
+	}
 	if a.draining.Err() != nil {
 		reasons = append(reasons, unreadiness{purposeWrite, lackShuttingDown, errDraining.detail})
 	}

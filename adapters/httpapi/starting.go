@@ -74,7 +74,7 @@ var errStarting = problemf(codeFailed, "", "the service is starting: the log is 
 // notBegun is what keeps a service from being ready that cannot begin, for a purpose, or for both.
 func notBegun(asked string) (reasons []unreadiness) {
 	for _, p := range []purpose{purposeRead, purposeWrite} {
-		if asked == "" || asked == string(p) {
+		if asked != string(purposeRead) && asked != string(purposeWrite) || asked == string(p) {
 			reasons = append(reasons, unreadiness{purpose: p, lack: lackLogAway})
 		}
 	}

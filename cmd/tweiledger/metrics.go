@@ -17,7 +17,7 @@ import (
 func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	requests := metrics.NewRequests(s.metrics)
 	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
-	cfg.Views, cfg.Log, cfg.Writable = s.views, s.log, s.log.Writable
+	cfg.Views, cfg.Log, cfg.Writable, cfg.ViewsDecide = s.views, s.log, s.log.Writable, s.embedded == nil
 	disk := metrics.Disk{
 		Free:    func() (uint64, error) { return freeBytes(s.dir) },
 		MinFree: uint64(s.minFree),

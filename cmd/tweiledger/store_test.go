@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -279,6 +280,30 @@ func TestStoreMessageTwice(t *testing.T) {
 	w.sameViews()
 	if o := w.record(1, like("dee"))[0]; o.Result != domain.Rejected || o.Rejection.Code != domain.CodeConflictingDuplicate {
 		t.Errorf("the message with another content: %s %v", o.Result, o.Rejection)
+	}
+}
+
+// TestStoreStoppedFold: once a foreign event stops the fold, a process can no longer tell whether a message was recorded,
+// and takes nothing.
+func TestStoreStoppedFold(t *testing.T) {
+	w := newStoreWorld(t, 1, esdbtest.Options{})
+	s := w.services[0]
+	publish := func(id string) []domain.Received {
+		return domain.ParseEngagements([][]byte{fmt.Appendf(nil, `{"specversion":"1.0","type":"tweiledger.post.published.v1",`+
+			`"source":"/web","id":"%s","time":"2026-01-29T09:00:00Z",`+
+			`"data":{"post_id":"p%s","account_id":"ann","title":"T","time_to_read_seconds":60}}`, id, id)})
+	}
+	if o := s.ledger.Record(t.Context(), publish("1"))[0]; o.Result != domain.Recorded {
+		t.Fatal(o.Detail, o.Rejection)
+	}
+	w.server.Insert(esdbtest.RawEvent{Stream: "tweiledger.post-p9", Type: "PostPublished", Data: []byte(`{"not":"ours"}`)})
+	s.folding.Wait()
+	if err := s.views.Status().Err; !errors.Is(err, domain.ErrCorrupt) || !strings.Contains(err.Error(), "tweiledger.post-p9") {
+		t.Fatalf("the fold stopped with %v", err)
+	}
+	if o := s.ledger.Record(t.Context(), publish("2"))[0]; o.Result != domain.Failed ||
+		!strings.Contains(o.Detail, "the views follow the log no more") {
+		t.Errorf("with views that stand: %s %s", o.Result, o.Detail)
 	}
 }
 
