@@ -64,7 +64,7 @@ func (g *Generations) open() (err error) {
 		return err
 	}
 	if g.lock, err = pebble.LockDirectory(g.dir, g.options.FS); err != nil {
-		return err
+		return fmt.Errorf("another process may have them open, and each needs a folder of its own: %w", err)
 	}
 	g.cache = pebble.NewCache(cacheBytes)
 	numbers, err := g.sweep()
