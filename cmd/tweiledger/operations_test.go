@@ -16,7 +16,7 @@ func TestOperationsCommands(t *testing.T) {
 	commands := 0
 	for line := range strings.Lines(string(page)) {
 		line, _, _ = strings.Cut(strings.TrimPrefix(line, "$ "), " #")
-		args := strings.Fields(line)
+		args := strings.Fields(strings.ReplaceAll(line, "'", "")) // what is quoted there has no space
 		if len(args) < 2 || args[0] != "tweiledger" {
 			continue
 		}
