@@ -106,16 +106,34 @@ func comesBack[K comparable, R any](t *rapid.T, table *table[K, R], row R) {
 
 func drawNode(t *rapid.T) (r nodeRow) {
 	for range rapid.IntRange(0, 3).Draw(t, "children") {
-		c := child{start: drawInstant(t), sum: sum{size: rapid.Uint64().Draw(t, "size")}}
-		for i := range c.sum.sums {
-			c.sum.sums[i] = rapid.OneOf(rapid.Just(domain.Twei{}), rapid.Custom(drawAmount)).Draw(t, "sum")
-		}
-		for i := range c.sum.counts {
-			c.sum.counts[i] = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "count")
-		}
-		r.children = append(r.children, c)
+		r.children = append(r.children, child{start: drawInstant(t), encoded: appendSum(nil, drawSum(t))})
 	}
 	return r
+}
+
+func drawSum(t *rapid.T) *sum {
+	s := &sum{size: rapid.Uint64().Draw(t, "size")}
+	for i := range s.sums {
+		s.sums[i] = rapid.OneOf(rapid.Just(domain.Twei{}), rapid.Custom(drawAmount)).Draw(t, "sum")
+	}
+	for i := range s.counts {
+		s.counts[i] = rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "count")
+	}
+	return s
+}
+
+func TestSumsOfChildrenComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawSum(t)
+		c := child{encoded: appendSum(nil, want)}
+		if got, err := c.total(); err != nil || *got != *want {
+			t.Errorf("%+v came back as %+v, %v", want, got, err)
+		}
+		c = child{encoded: append(appendSum(nil, want), 0)}
+		if got, err := c.total(); !errors.Is(err, ErrDamaged) {
+			t.Errorf("a byte more than %+v was read as %+v, %v", want, got, err)
+		}
+	})
 }
 
 func comeBack[K comparable, R any](table *table[K, R], value []byte) (got R, err error) {

@@ -105,7 +105,7 @@ func (s *Snapshot) intervals(scope domain.Scope, row *scoped, w *walk) (interval
 	}
 	for i := range w.found {
 		c := &w.found[i]
-		if err := running.merge(&c.sum); err != nil {
+		if err := running.merge(c.sum); err != nil {
 			return nil, err
 		}
 		statement, err := running.statement()
@@ -130,8 +130,9 @@ type walk struct {
 	// Stretches that begin at from or later, and before to.
 	from, to instant
 	limit    int
-	found    []child
-	// recent are the sums of the recent touches, by stretch, that are not yet merged into found.
+	// found and recent have their sums decoded. recent are those of the recent touches, by stretch, that are not yet merged
+	// into found.
+	found  []child
 	recent []child
 }
 
@@ -193,7 +194,7 @@ func (w *walk) cut(r *run) (cut []child, err error) {
 		}
 		i, found := slices.BinarySearchFunc(cut, start, func(c child, at instant) int { return c.start.compare(at) })
 		if !found {
-			cut = slices.Insert(cut, i, child{start: start})
+			cut = slices.Insert(cut, i, child{start: start, sum: new(sum)})
 		}
 		if err := cut[i].sum.add(&t); err != nil {
 			return nil, err
@@ -207,11 +208,15 @@ func (w *walk) add(c *child) error {
 	if c.start.compare(w.from) < 0 {
 		return nil
 	}
+	total, err := c.total()
+	if err != nil {
+		return err
+	}
 	for len(w.recent) > 0 && w.recent[0].start.compare(c.start) <= 0 {
 		first := w.recent[0]
 		w.recent = w.recent[1:]
 		if first.start == c.start {
-			if err := c.sum.merge(&first.sum); err != nil {
+			if err := total.merge(first.sum); err != nil {
 				return err
 			}
 			break

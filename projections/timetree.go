@@ -164,19 +164,51 @@ type nodeRow struct {
 	children []child
 }
 
-// child is a child of a node: the beginning of its stretch, and what it adds up to.
+// child is a child of a node: the beginning of its stretch, and what it adds up to. A node may have many, and one that is
+// read is mostly asked for few: total decodes a sum when it is asked for.
 type child struct {
 	start instant
-	sum   sum
+	// sum is nil where nobody asked for it; encoded is as it was read.
+	sum     *sum
+	encoded []byte
+}
+
+// total returns what the child adds up to, which changes with what is returned.
+func (c *child) total() (*sum, error) {
+	if c.sum == nil {
+		d := decoder{rest: c.encoded}
+		c.sum = new(sum)
+		d.sum(c.sum)
+		if err := d.done(); err != nil {
+			return nil, fmt.Errorf("the sum of %s: %w", c.start.time(), err)
+		}
+	}
+	return c.sum, nil
+}
+
+// addTo adds what the child adds up to.
+func (c *child) addTo(to *sum) error {
+	total, err := c.total()
+	if err != nil {
+		return err
+	}
+	return to.merge(total)
 }
 
 var treeTable = &table[nodeKey, nodeRow]{'t', appendNodeKey, encodeNode, decodeNode}
 
-// encodeNode writes the number of children and these, else 0 and the leaf.
+// encodeNode writes the number of children and these, each sum behind its length, else 0 and the leaf.
 func encodeNode(dst []byte, r *nodeRow) []byte {
+	var room [512]byte
 	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
 	for i := range r.children {
-		dst = appendSum(appendInstant(dst, r.children[i].start), &r.children[i].sum)
+		c := &r.children[i]
+		encoded := c.encoded
+		if c.sum != nil {
+			encoded = appendSum(room[:0], c.sum)
+		}
+		dst = binary.AppendUvarint(appendInstant(dst, c.start), uint64(len(encoded)))
+		dst = append(dst, encoded...)
 	}
 	if len(r.children) == 0 {
 		dst = appendRun(dst, &r.leaf)
@@ -197,7 +229,7 @@ func decodeNode(d *decoder, r *nodeRow) {
 	r.children = make([]child, n)
 	for i := range r.children {
 		r.children[i].start = d.instant()
-		d.sum(&r.children[i].sum)
+		r.children[i].encoded = d.bytes(d.uvarint())
 	}
 }
 
@@ -252,11 +284,14 @@ func (t *timeTrees) addBelow(k nodeKey, touches []touch) error {
 func (t *timeTrees) addToChild(k nodeKey, node *nodeRow, start instant, touches []touch) error {
 	i, found := slices.BinarySearchFunc(node.children, start, func(c child, at instant) int { return c.start.compare(at) })
 	if !found {
-		node.children = slices.Insert(node.children, i, child{start: start})
+		node.children = slices.Insert(node.children, i, child{start: start, sum: new(sum)})
 	}
-	sum := &node.children[i].sum
+	total, err := node.children[i].total()
+	if err != nil {
+		return err
+	}
 	for j := range touches {
-		if err := sum.add(&touches[j]); err != nil {
+		if err := total.add(&touches[j]); err != nil {
 			return err
 		}
 	}
@@ -281,7 +316,7 @@ func (s *Snapshot) upTo(scope string, at instant, to *sum) error {
 		start := at.start(k.depth)
 		i := 0
 		for ; i < len(node.children) && node.children[i].start.compare(start) < 0; i++ {
-			if err := to.merge(&node.children[i].sum); err != nil {
+			if err := node.children[i].addTo(to); err != nil {
 				return err
 			}
 		}
@@ -289,7 +324,7 @@ func (s *Snapshot) upTo(scope string, at instant, to *sum) error {
 			return nil
 		}
 		if k.depth == len(stretches)-1 {
-			return to.merge(&node.children[i].sum)
+			return node.children[i].addTo(to)
 		}
 		k = nodeKey{scope, k.depth + 1, start}
 	}

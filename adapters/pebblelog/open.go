@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tweiledger/tweiledger/adapters/internal/compactions"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
@@ -90,10 +91,10 @@ func openEvents(fs vfs.FS, dir string, logger *pebbleLogger) (db *pebble.DB, siz
 		return nil, 0, err
 	}
 	keep := &keeper{FS: fs}
-	compactions := newScheduler()
+	scheduler := compactions.New()
 	o := EventOptions(keep)
 	o.Logger = logger
-	o.Experimental.CompactionScheduler = compactions
+	o.Experimental.CompactionScheduler = scheduler
 	if db, err = pebble.Open(dir, o); err != nil {
 		// Where Pebble could not read one of the older logs, this tells the place.
 		return nil, 0, errors.Join(damaged(err), checkFiles(fs, dir, names, func(uint64) bool { return true }))
@@ -104,7 +105,7 @@ func openEvents(fs vfs.FS, dir string, logger *pebbleLogger) (db *pebble.DB, siz
 	if err != nil {
 		return nil, 0, errors.Join(err, db.Close())
 	}
-	compactions.start()
+	scheduler.Start()
 	return db, size, nil
 }
 
@@ -183,10 +184,10 @@ func openIndex(o Options, dir string, events *pebble.DB, durable *watermark, log
 func openIndexDB(
 	fs vfs.FS, dir string, events *pebble.DB, size uint64, logger *pebbleLogger,
 ) (db *pebble.DB, end uint64, err error) {
-	compactions := newScheduler()
+	scheduler := compactions.New()
 	o := indexOptions(fs)
 	o.Logger = logger
-	o.Experimental.CompactionScheduler = compactions
+	o.Experimental.CompactionScheduler = scheduler
 	if db, err = pebble.Open(dir, o); err != nil {
 		return nil, 0, err
 	}
@@ -196,7 +197,7 @@ func openIndexDB(
 	if err != nil {
 		return nil, 0, errors.Join(err, db.Close())
 	}
-	compactions.start()
+	scheduler.Start()
 	return db, end, nil
 }
 

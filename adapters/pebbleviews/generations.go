@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tweiledger/tweiledger/adapters/internal/compactions"
 	"github.com/tweiledger/tweiledger/projections"
 )
 
@@ -153,7 +154,7 @@ func (g *Generations) openStore(number uint64) error {
 func (g *Generations) newStore(number uint64) *Store {
 	return &Store{
 		dir: g.path(strconv.FormatUint(number, 10)), number: number, fs: g.options.FS, minFree: g.options.MinFree,
-		cache: g.cache, condemned: make(chan struct{}),
+		cache: g.cache, compactions: compactions.New(), condemned: make(chan struct{}),
 	}
 }
 

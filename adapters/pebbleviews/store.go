@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tweiledger/tweiledger/adapters/internal/compactions"
 	"github.com/tweiledger/tweiledger/projections"
 )
 
@@ -37,6 +38,7 @@ type Store struct {
 	// tables are the options of tables that are ingested, bottomTables of those that lie below all others at once.
 	tables, bottomTables sstable.WriterOptions
 	cache                *pebble.Cache
+	compactions          *compactions.Scheduler
 
 	// damage says why the store is to be thrown away, nil for nothing; then condemned is closed.
 	damage    atomic.Pointer[string]
@@ -52,6 +54,7 @@ var _ projections.Store = (*Store)(nil)
 func (s *Store) openPebble() error {
 	o := s.options()
 	o.EnsureDefaults()
+	o.Experimental.CompactionScheduler = s.compactions
 	db, err := pebble.Open(s.dir, o)
 	if err != nil {
 		return err
@@ -123,6 +126,8 @@ func (s *Store) Commit(rows []projections.Row) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	// A start first folds what came last, which compactions would only hold up.
+	s.compactions.Start()
 	size := 0
 	for i := range rows {
 		size += len(rows[i].Key) + len(rows[i].Value) + 8
