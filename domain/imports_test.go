@@ -27,7 +27,8 @@ var mayImport = []struct {
 }{
 	{"domain", []string{"github.com/shopspring/decimal", "github.com/go-json-experiment/json", "github.com/go-json-experiment/json/", "github.com/google/uuid"}},
 	{"projections", []string{module + "/domain", "golang.org/x/mod/sumdb/", "filippo.io/torchwood"}},
-	{"adapters", []string{module + "/domain", module + "/projections", module + "/docs", "…"}},
+	// What several adapters share lies in adapters/internal, and is none.
+	{"adapters", []string{module + "/domain", module + "/projections", module + "/docs", module + "/adapters/internal/", "…"}},
 	{"docs", []string{"github.com/cloudevents/sdk-go/v2", "github.com/cloudevents/sdk-go/v2/"}},
 	{"cmd", []string{module + "/", "…"}},
 }

@@ -79,6 +79,15 @@ func (s Stream) Parse() (kind StreamKind, subject, account string, ok bool) {
 	return 0, "", "", false
 }
 
+// StreamPrefixes returns what the names of all streams begin with.
+func StreamPrefixes() []string {
+	prefixes := []string{string(TariffStream)}
+	for _, k := range streamPrefixes {
+		prefixes = append(prefixes, k.prefix)
+	}
+	return prefixes
+}
+
 var streamPrefixes = []struct {
 	prefix     string
 	kind       StreamKind

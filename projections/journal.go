@@ -3,6 +3,7 @@ package projections
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -159,7 +160,7 @@ const mostExamined = 20_000
 // Journal returns the places of the events that touched a scope, each once, whether or not it moved anything, in log
 // order or the newest first, and the cursor of the next page, "" at the end. A page may hold fewer than its limit, even
 // none, where filters leave much out. Its cursors neither skip nor repeat while events are folded. It wraps
-// ErrUnknownPost for a post that nobody published.
+// ErrUnknownPost for a post that nobody published, and ErrNotFolded for a cursor of views that went further.
 func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err error) {
 	row, err := s.scope(q.Scope, AsOf{})
 	if err != nil {
@@ -177,8 +178,11 @@ func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err err
 	}
 	if q.Cursor != "" {
 		d, err := decodeCursor(q.Cursor, list)
-		if from = d.uvarint(); err != nil || d.done() != nil || from > s.Size() {
+		if from = d.uvarint(); err != nil || d.done() != nil {
 			return nil, "", ErrBadCursor
+		}
+		if from > s.Size() {
+			return nil, "", fmt.Errorf("the cursor, of size %d: %w", from, ErrNotFolded)
 		}
 	}
 	touches := s.touches(&row.scopeRow, row.key, from)

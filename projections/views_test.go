@@ -507,6 +507,34 @@ func TestSnapshotsAreConsistent(t *testing.T) {
 	readers.Wait()
 }
 
+// TestCursorOfViewsThatWentFurther: where one process has folded more than another, its cursors wait for that one.
+func TestCursorOfViewsThatWentFurther(t *testing.T) {
+	w := newWorld(t, logtest.NewMemory(logtest.MemoryOptions{T: t}))
+	w.traffic(50, 2, 5)
+	behind := open(t, projections.NewMemoryStore(t), w.log)
+	ahead := open(t, projections.NewMemoryStore(t), w.log)
+	start(t, ahead)
+	head, _ := w.log.Head(t.Context())
+	if err := ahead.Wait(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	q := projections.JournalQuery{Newest: true, Page: projections.Page{Limit: 1}}
+	page := func(views *projections.Views) (string, error) {
+		s := views.Snapshot()
+		defer s.Close()
+		_, next, err := s.Journal(q)
+		return next, err
+	}
+	next, err := page(ahead)
+	if err != nil || next == "" {
+		t.Fatalf("cursor %q, %v", next, err)
+	}
+	q.Cursor = next
+	if _, err := page(behind); !errors.Is(err, projections.ErrNotFolded) {
+		t.Errorf("views that have not got as far say %v", err)
+	}
+}
+
 func checkConsistent(t *testing.T, s *projections.Snapshot) {
 	platform, err := s.Statement(context.Background(), domain.Scope{}, projections.AsOf{})
 	if err != nil || platform.Size != s.Size() {

@@ -91,11 +91,11 @@ func (l *Log) subscriptionRequest(after domain.Position) *streams.ReadReq {
 	})
 }
 
-// filter lets through what is under the prefix.
+// filter lets through what is to be read.
 func (l *Log) filter() *streams.ReadReq_Options_Filter {
 	return &streams.ReadReq_Options_Filter{Filter: &streams.ReadReq_Options_FilterOptions{
 		Filter: &streams.ReadReq_Options_FilterOptions_StreamIdentifier{
-			StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: []string{l.prefix}},
+			StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: l.filters},
 		},
 		Window:                       &streams.ReadReq_Options_FilterOptions_Max{Max: searchWindow},
 		CheckpointIntervalMultiplier: 1,

@@ -72,6 +72,28 @@ func TestForeignEvents(t *testing.T) {
 	}
 }
 
+// Where they are to be skipped, events on streams that no ledger has are: but none on a ledger's own.
+func TestSkipForeign(t *testing.T) {
+	server := double(t, esdbtest.Options{SplitPositions: true})
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", SkipForeign: true})
+	insert := func(stream string) {
+		server.Insert(esdbtest.RawEvent{Stream: "ledger." + stream, ID: uuid.New(), Type: "Happened", Data: []byte("{}")})
+	}
+	insert("test")
+	positions := must(t, l, appendOf("post-p", domain.NoStream, 2))
+	insert("test")
+	if head, err := l.Head(patient(t)); err != nil || head != positions[1] {
+		t.Errorf("the head is %s, %v, want %s", head, err, positions[1])
+	}
+	if seen, err := readers["read"](patient(t), l); err != nil || seen != 2 {
+		t.Errorf("%d events, then %v, want 2", seen, err)
+	}
+	insert("comment-c")
+	if seen, err := readers["read"](patient(t), l); !errors.Is(err, domain.ErrCorrupt) {
+		t.Errorf("with one on a ledger's stream: %d events, then %v", seen, err)
+	}
+}
+
 // A stream with a revision missing is not read past it.
 func TestMissingRevision(t *testing.T) {
 	for _, missing := range []uint64{0, 1, 3} {

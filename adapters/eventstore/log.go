@@ -15,6 +15,9 @@ import (
 type Options struct {
 	// Prefix stands before the names of the log's streams, "" for DefaultPrefix.
 	Prefix string
+	// SkipForeign leaves out events under the prefix on streams that no ledger has. Without it they are ErrCorrupt, as
+	// those are in any case that do not belong on a ledger's stream.
+	SkipForeign bool
 	// InFlight bounds the appends that are sent and not answered, 0 for 512.
 	InFlight int
 	// Silence is how long a subscription may say nothing before it is made again, 0 for 30 seconds.
@@ -48,6 +51,7 @@ func ValidPrefix(prefix string) error {
 type Log struct {
 	address  *Address
 	prefix   string
+	filters  []string // what the names of streams begin with of which events are read
 	deadline time.Duration
 	silence  time.Duration
 	logger   *slog.Logger
@@ -78,10 +82,17 @@ func Open(address *Address, o Options) (*Log, error) {
 	l := &Log{
 		address:  address,
 		prefix:   o.Prefix,
+		filters:  []string{o.Prefix},
 		deadline: address.deadline(),
 		silence:  o.Silence,
 		logger:   o.Logger,
 		inFlight: o.InFlight,
+	}
+	if o.SkipForeign {
+		l.filters = domain.StreamPrefixes()
+		for i := range l.filters {
+			l.filters[i] = l.prefix + l.filters[i]
+		}
 	}
 	l.finder = newFinder(l)
 	return l, nil

@@ -56,10 +56,14 @@ func (a *API) await(ctx context.Context, at domain.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
 	defer context.AfterFunc(a.draining, cancel)()
-	if err := a.Views.Wait(ctx, at); err != nil {
-		return problemf(codePositionNotReached, paramMinPosition.name, "the views have not got to position %s: %v", at, err)
+	err := a.Views.Wait(ctx, at)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = errors.New("it was waited for long enough")
 	}
-	return nil
+	return problemf(codePositionNotReached, paramMinPosition.name, "the views have not got to position %s: %v", at, err)
 }
 
 // appendBody appends the body of an answer, as of a snapshot.
@@ -90,6 +94,9 @@ func (a *API) readAs(
 		return &problem{code: code(domain.CodeUnknownPost), absent: true, field: "post", detail: err.Error()}
 	case errors.Is(err, projections.ErrBadCursor):
 		return badCursor()
+	case errors.Is(err, projections.ErrNotFolded):
+		// Another process gave the cursor, whose views went further.
+		return problemf(codePositionNotReached, paramCursor.name, "%v", err)
 	case err != nil:
 		return err
 	}

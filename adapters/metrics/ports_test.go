@@ -155,6 +155,16 @@ func TestViews(t *testing.T) {
 	})
 }
 
+// TestWritable: whether the log takes appends is asked anew each time.
+func TestWritable(t *testing.T) {
+	w := newWorld(t)
+	var why error
+	metrics.RegisterViews(w.reg, metrics.Views{Views: w.views, Clock: w.now, Writable: func() error { return why }})
+	w.expect(map[string]float64{"log_writable": 1})
+	why = domain.ErrUnavailable
+	w.expect(map[string]float64{"log_writable": 0})
+}
+
 // TestLogThatTellsItsSize: the log is larger than what was read of it, unless it does not answer.
 func TestLogThatTellsItsSize(t *testing.T) {
 	w := newWorld(t)

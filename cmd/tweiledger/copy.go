@@ -12,16 +12,18 @@ import (
 	"os"
 	"strings"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // copyCommand copies a log into another one.
 type copyCommand struct {
-	From       string   `required:"" placeholder:"DIR|URL|FILE" help:"A ledger's folder, the address of a serving process or of an EventStoreDB, or an export."`
-	To         string   `required:"" placeholder:"DIR|URL" help:"A ledger's folder, made if it is not there, or the address of an EventStoreDB; its log must be a beginning of the other."`
-	FromPrefix string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied from (${default} by default)."`
-	ToPrefix   string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied into (${default} by default)."`
-	MinFree    byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written (${default} by default)."`
+	From        string   `required:"" placeholder:"DIR|URL|FILE" help:"A ledger's folder, the address of a serving process or of an EventStoreDB, or an export."`
+	To          string   `required:"" placeholder:"DIR|URL" help:"A ledger's folder, made if it is not there, or the address of an EventStoreDB; its log must be a beginning of the other."`
+	FromPrefix  string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied from (${default} by default)."`
+	ToPrefix    string   `placeholder:"TEXT" default:"${log_prefix}" help:"Prefix of the log's streams in the store that is copied into (${default} by default)."`
+	SkipForeign bool     `help:"Leave out events that somebody put under the prefix of the store that is copied from, on streams that no ledger has."`
+	MinFree     byteSize `placeholder:"BYTES" default:"${min_free}" help:"Free space under which nothing is written to a folder (${default} by default)."`
 	credentials
 }
 
@@ -48,6 +50,9 @@ Examples:
 
 // Run runs the command.
 func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
+	if err := cmd.checkFlags(); err != nil {
+		return err
+	}
 	if sameFolder(cmd.From, cmd.To) {
 		return &usageError{fmt.Sprintf("%s and %s are the same folder", cmd.From, cmd.To), "a log is copied into another one"}
 	}
@@ -65,6 +70,9 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	copied := &logCopy{to: to, hash: sha256.New(), progress: func() { _ = bar.Add(1) }}
 	err = copied.run(ctx, from)
 	bar.end()
+	if errors.Is(err, domain.ErrCorrupt) && isStoreAddress(cmd.From) && !cmd.SkipForeign {
+		err = fmt.Errorf("%w (--skip-foreign leaves out what lies on streams that no ledger has)", err)
+	}
 	if err != nil {
 		return copied.failure(err)
 	}
@@ -75,6 +83,30 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	fmt.Fprintf(c.out, "%s holds %d events, %d of them new. SHA-256 of all lines: %s\n", cmd.To, copied.stored,
 		copied.stored-copied.found, sum)
 	return nil
+}
+
+// checkFlags refuses flags that would do nothing.
+func (cmd *copyCommand) checkFlags() error {
+	for _, f := range []struct {
+		flag, place string
+		given       bool
+	}{
+		{"--from-prefix", cmd.From, cmd.FromPrefix != eventstore.DefaultPrefix},
+		{"--skip-foreign", cmd.From, cmd.SkipForeign},
+		{"--to-prefix", cmd.To, cmd.ToPrefix != eventstore.DefaultPrefix},
+	} {
+		if f.given && !isStoreAddress(f.place) {
+			return &usageError{fmt.Sprintf("%s is for a log in a store, and %s is none", f.flag, f.place),
+				"a store's address is like esdb://host:2113"}
+		}
+	}
+	return nil
+}
+
+// isStoreAddress reports whether a place is the address of a store.
+func isStoreAddress(place string) bool {
+	scheme, _, found := strings.Cut(place, "://")
+	return found && strings.HasPrefix(scheme, "esdb")
 }
 
 // sameFolder reports whether two names are of one folder.
@@ -89,11 +121,11 @@ func sameFolder(from, to string) bool {
 
 func (cmd *copyCommand) openSource() (logReader, error) {
 	from := cmd.From
-	switch scheme, _, found := strings.Cut(from, "://"); {
-	case found && strings.HasPrefix(scheme, "esdb"):
-		log, err := openStore("--from", from, cmd.FromPrefix)
+	switch {
+	case isStoreAddress(from):
+		log, err := openStore("--from", from, eventstore.Options{Prefix: cmd.FromPrefix, SkipForeign: cmd.SkipForeign})
 		return storeLog{log}, err
-	case found:
+	case strings.Contains(from, "://"):
 		return cmd.client(from)
 	}
 	info, err := os.Stat(from)
@@ -141,7 +173,7 @@ func wrongLog(format string, args ...any) error { return &wrongLogError{fmt.Spri
 func (cp *logCopy) failure(err error) error {
 	var wrong *wrongLogError
 	switch {
-	case !errors.As(err, &wrong):
+	case !errors.As(err, &wrong) && !errors.Is(err, domain.ErrCorrupt):
 		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", cp.stored,
 			err)
 	case cp.stored == cp.found:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -20,11 +21,11 @@ type copyTarget interface {
 
 func (cmd *copyCommand) openTarget() (copyTarget, error) {
 	to := cmd.To
-	switch scheme, _, found := strings.Cut(to, "://"); {
-	case found && strings.HasPrefix(scheme, "esdb"):
-		log, err := openStore("--to", to, cmd.ToPrefix)
+	switch {
+	case isStoreAddress(to):
+		log, err := openStore("--to", to, eventstore.Options{Prefix: cmd.ToPrefix})
 		return storeLog{log}, err
-	case found:
+	case strings.Contains(to, "://"):
 		return nil, &usageError{fmt.Sprintf("--to: %q is neither a ledger's folder nor a store", to),
 			"a serving process takes no copies: copy into a folder, and serve it from there"}
 	}

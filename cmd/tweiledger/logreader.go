@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -29,7 +30,7 @@ func (p *place) logReader() (logReader, error) {
 		return p.client()
 	}
 	if p.isStore() {
-		log, err := openStore("--log", p.Log, p.LogPrefix)
+		log, err := openStore("--log", p.Log, eventstore.Options{Prefix: p.LogPrefix})
 		return storeLog{log}, err
 	}
 	log, err := openLog(p.Data)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"iter"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -49,12 +48,12 @@ func parseStore(flag, address, prefix string) (*eventstore.Address, error) {
 }
 
 // openStore opens the log in a store.
-func openStore(flag, address, prefix string) (*eventstore.Log, error) {
-	parsed, err := parseStore(flag, address, prefix)
+func openStore(flag, address string, o eventstore.Options) (*eventstore.Log, error) {
+	parsed, err := parseStore(flag, address, o.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	return eventstore.Open(parsed, eventstore.Options{Prefix: prefix, Logger: slog.Default()})
+	return eventstore.Open(parsed, o)
 }
 
 // home is where a ledger is kept: a folder with the log and the views, or with the views of a log in a store.
@@ -88,7 +87,7 @@ func (h home) openLog(minFree byteSize) (ledgerLog, error) {
 	if err := h.claimForStore(); err != nil {
 		return nil, err
 	}
-	return openStore("--log", h.Log, h.LogPrefix)
+	return openStore("--log", h.Log, eventstore.Options{Prefix: h.LogPrefix})
 }
 
 // storeMark is a file in a folder that holds views of a log in a store: so a service that is started without --log, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -307,6 +309,31 @@ func TestStoreStoppedFold(t *testing.T) {
 	}
 }
 
+// TestStoreForeignStream: a log under whose prefix somebody put events of another kind cannot be verified, but copied
+// without them, and the copy is whole.
+func TestStoreForeignStream(t *testing.T) {
+	w := newStoreWorld(t, 1, esdbtest.Options{})
+	w.record(0, campaignLoad(rand.New(rand.NewPCG(1, 1)), 30))
+	w.server.Insert(esdbtest.RawEvent{Stream: "tweiledger.test", Type: "Tested", Data: []byte(`{}`)})
+	address := w.server.ConnectionString()
+	call := func(args ...string) (string, error) {
+		var out strings.Builder
+		err := run(t.Context(), args, &out, io.Discard)
+		return out.String(), err
+	}
+	folder := filepath.Join(t.TempDir(), "copy")
+	if _, err := call("copy", "--from", address, "--to", folder); !errors.Is(err, domain.ErrCorrupt) ||
+		!strings.Contains(err.Error(), `"tweiledger.test"`) || !strings.Contains(err.Error(), "--skip-foreign") {
+		t.Errorf("the copy with it: %v", err)
+	}
+	if out, err := call("copy", "--skip-foreign", "--from", address, "--to", address, "--to-prefix", "second."); err != nil {
+		t.Fatalf("the copy without it: %s %v", out, err)
+	}
+	if out, err := call("verify", "--log", address, "--log-prefix", "second."); err != nil {
+		t.Errorf("verify says of the copy: %s %v", out, err)
+	}
+}
+
 // TestStoreTariffOfAnotherProcess: a tariff that one process publishes gives the price in another from the moment on
 // that it takes effect, and one that cannot read the tariffs any more prices nothing.
 func TestStoreTariffOfAnotherProcess(t *testing.T) {
@@ -326,7 +353,7 @@ func TestStoreTariffOfAnotherProcess(t *testing.T) {
 	}
 	ledgers := make([]*domain.Ledger, 2)
 	for i := range ledgers {
-		log, err := openStore("--log", server.ConnectionString(), "")
+		log, err := openStore("--log", server.ConnectionString(), eventstore.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

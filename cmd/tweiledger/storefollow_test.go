@@ -60,7 +60,7 @@ func openBenchStore(b *testing.B, engagements int) *eventstore.Log {
 			b.Fatal(err)
 		}
 	}
-	log, err := openStore("--log", esdbtest.New(b, esdbtest.Options{}).ConnectionString(), "")
+	log, err := openStore("--log", esdbtest.New(b, esdbtest.Options{}).ConnectionString(), eventstore.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
