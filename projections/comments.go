@@ -181,7 +181,8 @@ func (s *Snapshot) comment(id string) (Comment, error) {
 		return Comment{}, err
 	}
 	c := Comment{
-		CommentID: id, Commenter: row.commenter, Level: row.level, OccurredAt: row.occurred.time(), RecordedAt: row.recorded.time(),
+		CommentID: id, Commenter: row.commenter, Level: row.level,
+		OccurredAt: row.occurred.time(), RecordedAt: row.recorded.time(),
 		Sums: row.sums, Earned: row.earned, Likes: row.likes, Dislikes: row.dislikes,
 	}
 	if row.isRemoved {

@@ -19,8 +19,8 @@
 //   - it is damaged: what is whole in it is read;
 //   - Rebuild was called: both are folded, and the serving one stands still for the moment of the switch.
 //
-// So who reads never sees fewer events than before, unless the log has fewer, and no half: one that is still being built is read only where
-// nothing else can be, and Status().CaughtUp is false then. A switch is one durable step of the Generations port: what
+// So who reads never sees fewer events than before, unless the log has fewer, and no half: one that is still being built
+// is read only where nothing else can be, and Status().CaughtUp is false then. A switch is one durable step of the Generations port: what
 // is opened after a crash is the one or the other. A half that a crash left is built on, where it is of the log and the
 // format. Snapshots stay good over a switch; the old store is closed and removed when the last one of it is closed.
 //

@@ -98,7 +98,9 @@ type ranking struct {
 	table   *table[uint64, string]
 }
 
-func newRanking(f *fold, numbers *cache[byte, uint64], amounts *table[uint64, amountsBlock], ids *table[uint64, string]) *ranking {
+func newRanking(
+	f *fold, numbers *cache[byte, uint64], amounts *table[uint64, amountsBlock], ids *table[uint64, string],
+) *ranking {
 	return &ranking{numbers, newCache(f, amounts, 2<<10), newList(f, ids.prefix), ids}
 }
 
@@ -215,7 +217,9 @@ func decodeRank(cursor, list string) (rank, error) {
 }
 
 // best returns the first n ranks behind one, in their order. The zero rank begins.
-func (s *Snapshot) best(blocks *table[uint64, amountsBlock], by Sort, ascending bool, after rank, n int) (best []rank, _ error) {
+func (s *Snapshot) best(
+	blocks *table[uint64, amountsBlock], by Sort, ascending bool, after rank, n int,
+) (best []rank, _ error) {
 	var block amountsBlock
 	var number uint64
 	full := false

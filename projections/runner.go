@@ -277,8 +277,8 @@ func (r *runner) read(ctx context.Context, from checkpoint) {
 
 func isFinal(err error) bool {
 	var read *readError
-	return errors.As(err, &read) || errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrUnsupported) || errors.Is(err, domain.ErrClosed) ||
-		errors.Is(err, ErrDamaged)
+	return errors.As(err, &read) || errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrUnsupported) ||
+		errors.Is(err, domain.ErrClosed) || errors.Is(err, ErrDamaged)
 }
 
 // still sees that the log has the last event that was read: one that was away may have come back from a backup, with

@@ -62,7 +62,8 @@ func (r *statementRow) apply(t *touch) error {
 	return nil
 }
 
-// takeBack makes r what it was before a touch, but for its size and when that was recorded. What r was then is known to be a statement.
+// takeBack makes r what it was before a touch, but for its size and when that was recorded. What r was then is known to
+// be a statement.
 func (r *statementRow) takeBack(t *touch) (err error) {
 	for _, s := range t.steps {
 		r.counts[s.counter] -= uint64(int64(s.by))
@@ -76,7 +77,8 @@ func (r *statementRow) takeBack(t *touch) (err error) {
 	return nil
 }
 
-// encodeStatement writes size, when that was recorded, a mask of the lines that are not 0 and these, a mask of such counts and these.
+// encodeStatement writes size, when that was recorded, a mask of the lines that are not 0 and these, a mask of such counts
+// and these.
 func encodeStatement(dst []byte, r *statementRow) []byte {
 	dst = appendInstant(binary.AppendUvarint(dst, r.size), r.recorded)
 	at := len(dst)

@@ -206,7 +206,8 @@ const leastBenchEvents = 20_000
 
 func (c *benchCommand) choose() (chosen []benchmark, _ error) {
 	if c.Events < leastBenchEvents {
-		return nil, &usageError{fmt.Sprintf("--events must be at least %d", leastBenchEvents), "smaller logs measure nothing but the start"}
+		return nil, &usageError{fmt.Sprintf("--events must be at least %d", leastBenchEvents),
+			"smaller logs measure nothing but the start"}
 	}
 	byKey := map[string]benchmark{}
 	for _, b := range benchmarks {
@@ -215,7 +216,8 @@ func (c *benchCommand) choose() (chosen []benchmark, _ error) {
 	for _, key := range c.Only {
 		b, ok := byKey[key]
 		if !ok {
-			return nil, &usageError{fmt.Sprintf("there is no key %q", key), "the keys are " + strings.Join(slices.Sorted(maps.Keys(byKey)), ", ")}
+			return nil, &usageError{fmt.Sprintf("there is no key %q", key),
+				"the keys are " + strings.Join(slices.Sorted(maps.Keys(byKey)), ", ")}
 		}
 		chosen = append(chosen, b)
 	}

@@ -120,7 +120,9 @@ func (c *child) collect() (float64, error) {
 }
 
 // compare measures a large log over a small one, in turns.
-func (r *benchRun) compare(ctx context.Context, key, unit string, measure func(dir string) (float64, error)) (f figures, err error) {
+func (r *benchRun) compare(
+	ctx context.Context, key, unit string, measure func(dir string) (float64, error),
+) (f figures, err error) {
 	f.Unit = unit
 	smallLog, err := r.small(ctx)
 	if err != nil {

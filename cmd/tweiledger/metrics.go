@@ -30,7 +30,9 @@ func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
 	api := httpapi.New(cfg)
 	metrics.RegisterInFlight(s.metrics, api.InFlight)
-	metrics.RegisterViews(s.metrics, metrics.Views{Views: s.views, LogSize: cfg.LogSize, Writable: s.log.Writable, Clock: time.Now})
+	metrics.RegisterViews(s.metrics, metrics.Views{
+		Views: s.views, LogSize: cfg.LogSize, Writable: s.log.Writable, Clock: time.Now,
+	})
 	metrics.RegisterTariffs(s.metrics, s.ledger, time.Now)
 	metrics.RegisterDisk(s.metrics, disk)
 	version, commit := build()

@@ -42,7 +42,8 @@ func parseStore(flag, address, prefix string) (*eventstore.Address, error) {
 		err = eventstore.ValidPrefix(prefix)
 	}
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("%s: %v", flag, err), "give an address like esdb://host:2113?tls=false, or esdb+discover://host:2113"}
+		return nil, &usageError{fmt.Sprintf("%s: %v", flag, err),
+			"give an address like esdb://host:2113?tls=false, or esdb+discover://host:2113"}
 	}
 	return parsed, nil
 }
@@ -98,7 +99,9 @@ const storeMark = "STORE"
 func (h home) claimForStore() error {
 	_, err := os.Stat(logFolder(h.dir))
 	if err == nil {
-		return &usageError{fmt.Sprintf("%s holds a log of its own", h.dir), "give the views of the log in the store another folder with --data; tweiledger copy brings a folder's log into a store"}
+		return &usageError{fmt.Sprintf("%s holds a log of its own", h.dir),
+			"give the views of the log in the store another folder with --data; " +
+				"tweiledger copy brings a folder's log into a store"}
 	}
 	if !errors.Is(err, iofs.ErrNotExist) {
 		return err
@@ -129,7 +132,8 @@ func (h home) refuseViewsOfStore() error {
 	case err != nil:
 		return err
 	}
-	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", h.dir), "give --log, or another folder with --data"}
+	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", h.dir),
+		"give --log, or another folder with --data"}
 }
 
 // storeLog is a log in a store that is read, or copied into.
