@@ -130,8 +130,10 @@ func TestSumsOfChildrenComeBack(t *testing.T) {
 			t.Errorf("%+v came back as %+v, %v", want, got, err)
 		}
 		c = child{encoded: append(appendSum(nil, want), 0)}
-		if got, err := c.total(); !errors.Is(err, ErrDamaged) {
-			t.Errorf("a byte more than %+v was read as %+v, %v", want, got, err)
+		for range 2 { // neither the first time nor when it is asked for again
+			if got, err := c.total(); !errors.Is(err, ErrDamaged) {
+				t.Errorf("a byte more than %+v was read as %+v, %v", want, got, err)
+			}
 		}
 	})
 }

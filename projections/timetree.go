@@ -168,22 +168,23 @@ type nodeRow struct {
 // read is mostly asked for few: total decodes a sum when it is asked for.
 type child struct {
 	start instant
-	// sum is nil where nobody asked for it; encoded is as it was read.
+	// sum is nil where nobody asked for it: then encoded is as it was read.
 	sum     *sum
 	encoded []byte
 }
 
 // total returns what the child adds up to, which changes with what is returned.
 func (c *child) total() (*sum, error) {
-	if c.sum == nil {
-		d := decoder{rest: c.encoded}
-		c.sum = new(sum)
-		d.sum(c.sum)
-		if err := d.done(); err != nil {
-			return nil, fmt.Errorf("the sum of %s: %w", c.start.time(), err)
-		}
+	if c.sum != nil {
+		return c.sum, nil
 	}
-	return c.sum, nil
+	d, total := decoder{rest: c.encoded}, new(sum)
+	d.sum(total)
+	if err := d.done(); err != nil {
+		return nil, &readError{fmt.Errorf("what a stretch from %s adds up to: %w", c.start.time(), err)}
+	}
+	c.sum, c.encoded = total, nil
+	return total, nil
 }
 
 // addTo adds what the child adds up to.

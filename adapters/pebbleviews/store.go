@@ -123,11 +123,12 @@ func (s *Store) Commit(rows []projections.Row) error {
 	if err := s.damaged(); err != nil {
 		return err
 	}
+	// A start first folds what came last, which compactions would only hold up. From then on they run, also where there is
+	// no room: they may make some.
+	s.compactions.Start()
 	if err := s.room(); err != nil {
 		return err
 	}
-	// A start first folds what came last, which compactions would only hold up.
-	s.compactions.Start()
 	size := 0
 	for i := range rows {
 		size += len(rows[i].Key) + len(rows[i].Value) + 8

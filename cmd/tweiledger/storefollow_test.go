@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
-	"github.com/tweiledger/tweiledger/adapters/workload"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
@@ -45,30 +43,13 @@ func BenchmarkStoreFollow(b *testing.B) {
 // openBenchStore opens a log in a double that holds what generate makes.
 func openBenchStore(b *testing.B, engagements int) *eventstore.Log {
 	b.Helper()
-	s, err := openService(b.Context(), home{dir: filepath.Join(b.TempDir(), "data")}, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.ledger.Start(b.Context(), nil); err != nil {
-		b.Fatal(err)
-	}
-	feed := startFeed(workload.Options{Engagements: engagements, Seed: 1})
-	defer feed.stop()
-	for batch := feed.take(benchBatch); len(batch) > 0; batch = feed.take(benchBatch) {
-		if _, err := record(b.Context(), s.ledger, batch); err != nil {
-			b.Fatal(err)
-		}
-	}
-	log, err := openStore("--log", esdbtest.New(b, esdbtest.Options{}).ConnectionString(), eventstore.Options{})
+	server := esdbtest.New(b, esdbtest.Options{})
+	fillDouble(b, server, engagements)
+	log, err := openStore("--log", server.ConnectionString(), eventstore.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = log.Close() })
-	copied := &logCopy{to: storeLog{log}, hash: sha256.New(), progress: func() {}}
-	if err := copied.run(b.Context(), folderLog{s.embedded}); err != nil {
-		b.Fatal(err)
-	}
 	return log
 }
 

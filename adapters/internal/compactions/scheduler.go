@@ -70,8 +70,9 @@ func (s *Scheduler) mayRun() bool {
 	return s.started && !s.stopped && s.running < s.db.GetAllowedWithoutPermission()
 }
 
-// UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler. The database tries to schedule right after.
-func (s *Scheduler) UpdateGetAllowedWithoutPermission() {}
+// UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler. The caller holds a lock of the database, which
+// offering a compaction takes.
+func (s *Scheduler) UpdateGetAllowedWithoutPermission() { go s.grant() }
 
 // grant offers the database compactions as long as it may have missed one and one more may run.
 func (s *Scheduler) grant() {
