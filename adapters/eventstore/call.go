@@ -3,10 +3,12 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -20,10 +22,18 @@ type recorded = streams.ReadResp_ReadEvent_RecordedEvent
 // receiver returns the next event of a call, nil for a sign of life; io.EOF at the end.
 type receiver func() (*recorded, error)
 
-// call reads from the leader, or subscribes, until ctx ends.
-func call(ctx context.Context, conn *grpc.ClientConn, request *streams.ReadReq) (receiver, error) {
+// call reads from the leader, or subscribes, until ctx ends. For a connection, and for room for another call on it, it
+// waits no longer than a call may take.
+func (l *Log) call(ctx context.Context, conn *grpc.ClientConn, request *streams.ReadReq) (receiver, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	late := time.AfterFunc(l.deadline, func() { cancel(errSilent) })
 	read, err := streams.NewStreamsClient(conn).Read(fromLeader(ctx), request)
-	if err != nil {
+	switch late.Stop(); {
+	case context.Cause(ctx) == errSilent && conn.GetState() == connectivity.Ready:
+		return nil, errSlow
+	case context.Cause(ctx) == errSilent:
+		return nil, errSilent
+	case err != nil:
 		return nil, refusal(err, nil)
 	}
 	subscribed := request.GetOptions().GetSubscription() != nil

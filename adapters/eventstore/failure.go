@@ -25,6 +25,9 @@ func (e *notLeaderError) Error() string { return "the node is not the leader, " 
 // errSilent: nothing came for too long.
 var errSilent = errors.New("the store was silent for too long")
 
+// errSlow: the store did not come to it in time, and may serve others as ever.
+var errSlow = errors.New("the store was too slow")
+
 // refusal returns the error of a call of the protocol as what its trailers say.
 func refusal(err error, trailers metadata.MD) error {
 	switch exception := trailers.Get("exception"); {
@@ -64,11 +67,14 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 		return err
 	case n.ctx.Err() != nil:
 		err = n.lost() // whatever it looks like
-	case !isDropped(err) && status.Code(err) != codes.PermissionDenied:
+	case !isDropped(err) && !errors.Is(err, errSlow) && status.Code(err) != codes.PermissionDenied:
 		n.lose(err)
 	}
 	return l.finder.unavailable(err)
 }
+
+// mayPass reports whether a read that failed may go well at once when it is begun again.
+func mayPass(err error) bool { return errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errSlow) }
 
 // isDropped reports whether only the subscription ended, because it was too slow.
 func isDropped(err error) bool { return status.Code(err) == codes.Aborted }

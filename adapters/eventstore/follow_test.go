@@ -365,3 +365,52 @@ func TestReadsAreTheLeaders(t *testing.T) {
 		}
 	}
 }
+
+// Who follows has a connection of its own, so that many of them keep nobody waiting: one connection carries 100 calls.
+func TestManyFollow(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
+	const many = esdbtest.MaxConcurrentStreams + 10
+	followers := make([]*follower, many)
+	for i := range followers {
+		followers[i] = following(t, l)
+	}
+	appends := newAppends(0, 2)
+	for _, a := range appends {
+		must(t, l, a)
+		for _, f := range followers {
+			f.sees(t, []domain.Append{a})
+		}
+	}
+	following(t, l).sees(t, appends)
+}
+
+// A connection that has no room for another call keeps a read waiting no longer than a call may take, and is kept.
+func TestManyReadsHang(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	said := &journal{}
+	l := openLog(t, server.ConnectionString()+"&defaultDeadline=200", Options{Prefix: "ledger.", Logger: said.logger()})
+	ready(t, l)
+	n, err := l.finder.node(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range esdbtest.MaxConcurrentStreams {
+		if _, err := l.call(ctx, n.reads, l.subscriptionRequest(domain.Position{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = nil
+	for _, err = range l.ReadStream(context.Background(), "post-p", 0) {
+	}
+	if !errors.Is(err, domain.ErrUnavailable) || said.count("store_lost") > 0 {
+		t.Errorf("the read that has no room: %v\n%s", err, said)
+	}
+	cancel()
+	must(t, l, appendOf("post-p", domain.NoStream, 1))
+	if lines := linesOf(t, l, "post-p"); len(lines) != 1 {
+		t.Errorf("the stream reads as %q", lines)
+	}
+}

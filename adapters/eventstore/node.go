@@ -19,9 +19,10 @@ import (
 // node is the connection to the leader. It is used until it is lost, and then all of it is replaced.
 type node struct {
 	endpoint string
-	// writes, reads and follows are connections of their own: one carries 100 calls at a time, and subscriptions last.
-	writes, reads, follows *grpc.ClientConn
-	appends                *appender
+	// writes and reads are connections of their own, and so has each subscription one: a connection carries 100 calls at
+	// a time, and subscriptions last.
+	writes, reads *grpc.ClientConn
+	appends       *appender
 	// ctx ends when the node is lost; its cause says why.
 	ctx  context.Context
 	lose context.CancelCauseFunc
@@ -46,16 +47,20 @@ func (f *finder) open(endpoint string) (*node, error) {
 }
 
 func (n *node) connect(l *Log) (err error) {
-	for _, conn := range []**grpc.ClientConn{&n.writes, &n.reads, &n.follows} {
+	for _, conn := range []**grpc.ClientConn{&n.writes, &n.reads} {
 		if *conn, err = l.dial(n.endpoint); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, l.patience())
 	defer cancel()
-	if err = l.probe(ctx, n); err == nil {
-		n.appends, err = newAppender(n, l)
+	if err = l.probe(ctx, n); err != nil {
+		return err
 	}
+	// The call of the appends lasts as long as the node; opening it may not.
+	late := context.AfterFunc(ctx, func() { n.lose(errSilent) })
+	defer late()
+	n.appends, err = newAppender(n, l)
 	return err
 }
 
@@ -76,7 +81,7 @@ func (n *node) close() {
 	if n.appends != nil {
 		n.appends.close()
 	}
-	for _, conn := range []*grpc.ClientConn{n.writes, n.reads, n.follows} {
+	for _, conn := range []*grpc.ClientConn{n.writes, n.reads} {
 		if conn != nil {
 			_ = conn.Close()
 		}

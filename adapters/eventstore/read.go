@@ -26,13 +26,13 @@ func (l *Log) ReadStream(
 			if !more {
 				return
 			}
-			if err == nil || next > begun {
-				attempt = 0
-			}
 			if err == nil {
 				return
 			}
-			if attempt == attempts || !errors.Is(err, domain.ErrUnavailable) {
+			if next > begun {
+				attempt = 0
+			}
+			if attempt == attempts || !mayPass(err) {
 				yield(domain.LogEvent{}, err)
 				return
 			}
@@ -51,7 +51,7 @@ func (l *Log) readStream(
 	}
 	reading, cancel := l.within(ctx, n)
 	defer cancel()
-	read, err := call(reading, n.reads, l.streamRequest(stream, *next, math.MaxUint64))
+	read, err := l.call(reading, n.reads, l.streamRequest(stream, *next, math.MaxUint64))
 	if err != nil {
 		return true, l.failed(ctx, n, err)
 	}
@@ -146,7 +146,7 @@ func (l *Log) head(ctx context.Context, n *node) (domain.Position, error) {
 func (l *Log) probe(ctx context.Context, n *node) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read, err := call(ctx, n.reads, l.streamRequest(domain.TariffStream, 0, 1))
+	read, err := l.call(ctx, n.reads, l.streamRequest(domain.TariffStream, 0, 1))
 	for err == nil {
 		var e *recorded
 		if e, err = read(); e != nil {
@@ -163,7 +163,7 @@ func (l *Log) probe(ctx context.Context, n *node) error {
 func (l *Log) lastOf(ctx context.Context, n *node) (domain.Position, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read, err := call(ctx, n.reads, l.lastRequest())
+	read, err := l.call(ctx, n.reads, l.lastRequest())
 	for err == nil {
 		var e *recorded
 		if e, err = read(); e != nil {
@@ -232,7 +232,12 @@ func (l *Log) subscribe(
 	}
 	reading, cancel := l.within(ctx, n)
 	defer cancel()
-	read, err := call(reading, n.follows, l.subscriptionRequest(*after))
+	conn, err := l.dial(n.endpoint)
+	if err != nil {
+		return true, l.failed(ctx, n, err)
+	}
+	defer conn.Close()
+	read, err := l.call(reading, conn, l.subscriptionRequest(*after))
 	if err != nil {
 		return true, l.brokeOff(ctx, n, err, upTo.IsStart())
 	}
