@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -171,6 +172,26 @@ func TestUnknownOutcome(t *testing.T) {
 			t.Errorf("fault %d: %d events", fault, n)
 		}
 	}
+}
+
+// A log that takes its time to say that it does not know is not asked for minutes.
+func TestUnknownOutcomeTakesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, logtest.MemoryOptions{Fault: func(a domain.Append) logtest.Fault {
+			if a.Stream == domain.TariffStream {
+				return logtest.NoFault
+			}
+			time.Sleep(2 * time.Second)
+			return logtest.LostRequest
+		}})
+		began := time.Now()
+		if o := f.one(published("p1", "ann")); o.Result != domain.Failed {
+			t.Errorf("%s", o.AppendJSON(nil, "", 0))
+		}
+		if took := time.Since(began); took < 10*time.Second || took > 15*time.Second {
+			t.Errorf("it was tried for %v", took)
+		}
+	})
 }
 
 // What builds on an engagement that failed fails too; the rest of the batch does not.

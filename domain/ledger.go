@@ -12,9 +12,8 @@ import (
 const (
 	// maxAttempts is how often an engagement is decided anew after a lost race before it fails.
 	maxAttempts = 32
-	// maxResends is how often an append of unknown outcome is sent again: some ten seconds, in which a cluster has found
-	// another leader.
-	maxResends = 100
+	// resendPatience is how long an append of unknown outcome is sent again, in which a cluster has found another leader.
+	resendPatience = 10 * time.Second
 	// tariffRefresh is the age from which the tariffs are read again. It is well under a third of the lead, so that a
 	// log that is away for a while stops nobody.
 	tariffRefresh = time.Minute
@@ -124,10 +123,13 @@ func (l *Ledger) appendOne(ctx context.Context, a Append) Appended {
 	return l.appendAll(ctx, []Append{a})[0]
 }
 
-// appendAll appends, and sends again those whose outcome is unknown until the log says which it was.
+// appendAll appends, and sends again those whose outcome is unknown until the log says which it was, or for
+// resendPatience.
 func (l *Ledger) appendAll(ctx context.Context, appends []Append) []Appended {
 	answers := l.Log.Append(ctx, appends)
-	for attempt := range maxResends {
+	ctx, cancel := context.WithTimeout(ctx, resendPatience)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
 		var unknown []int
 		for i := range answers {
 			if errors.Is(answers[i].Err, ErrOutcomeUnknown) {
@@ -135,7 +137,7 @@ func (l *Ledger) appendAll(ctx context.Context, appends []Append) []Appended {
 			}
 		}
 		if len(unknown) == 0 || pause(ctx, attempt) != nil {
-			break
+			return answers
 		}
 		again := make([]Append, len(unknown))
 		for k, i := range unknown {
@@ -145,7 +147,6 @@ func (l *Ledger) appendAll(ctx context.Context, appends []Append) []Appended {
 			answers[unknown[k]] = afterUnknown(answers[unknown[k]], answer)
 		}
 	}
-	return answers
 }
 
 // afterUnknown is the answer to an append whose outcome was unknown and which was sent again. That the log takes no
