@@ -151,6 +151,13 @@ func newAppender(n *node, l *Log) (*appender, error) {
 // close waits until the call has ended, which it does with its node.
 func (a *appender) close() { a.running.Wait() }
 
+// useful reports whether an append was ever answered.
+func (a *appender) useful() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.answered > 0
+}
+
 // do has appends sent, and waits until all have an answer or ctx ends. It reports whether the store was silent until
 // the deadline.
 func (a *appender) do(ctx context.Context, appends []domain.Append, answers []domain.Appended) (silent bool) {
@@ -274,7 +281,6 @@ func (a *appender) receive() {
 			a.node.lose(refusal(err, a.call.Trailer()))
 			break
 		}
-		a.node.useful.Store(true)
 		a.answer(response)
 	}
 	a.mu.Lock()

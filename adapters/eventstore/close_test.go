@@ -250,7 +250,7 @@ func TestNodeStopsReading(t *testing.T) {
 	server := double(t, esdbtest.Options{})
 	w := newWire(t, server.Node(0).Address())
 	said := &journal{}
-	l := openLog(t, "esdb://"+w.Addr().String()+"?tls=false&defaultDeadline=1500&gossipTimeout=1",
+	l := openLog(t, "esdb://"+w.Addr().String()+"?tls=false&defaultDeadline=3000&gossipTimeout=1",
 		Options{Prefix: "ledger.", Logger: said.logger()})
 	ready(t, l)
 	w.mu.Lock()

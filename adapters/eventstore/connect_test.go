@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -173,4 +174,69 @@ func TestElection(t *testing.T) {
 	server.ChangeLeader(1)
 	ready(t, l)
 	must(t, l, appendOf("post-p", domain.NoStream, 1))
+}
+
+// deaf returns the address of a listener that takes connections and answers nothing.
+func deaf(t testing.TB) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
+}
+
+// Nodes that answer nothing do not keep a log from one that does.
+func TestDeafNodes(t *testing.T) {
+	server := double(t, esdbtest.Options{Nodes: 3})
+	address := "esdb://" + strings.Join([]string{deaf(t), server.Node(2).Address(), deaf(t), deaf(t)}, ",")
+	l := openLog(t, address+"?tls=false&gossipTimeout=600&defaultDeadline=600000", Options{})
+	if err := l.Ready(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, l, appendOf("post-p", domain.NoStream, 1))
+}
+
+// Where a node answers nothing any more, calls soon wait no longer for another connection.
+func TestNodeGoesDeaf(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	w := newWire(t, server.Node(0).Address())
+	l := openLog(t, "esdb://"+w.Addr().String()+"?tls=false&gossipTimeout=600&defaultDeadline=600000", Options{})
+	ready(t, l)
+	n, err := l.finder.node(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.lose(errors.New("as the test says"))
+	a := appendOf("post-p", domain.NoStream, 1)
+	if err := fails(t, l, a, domain.ErrUnavailable); !strings.Contains(err.Error(), "connecting again: as the test says") {
+		t.Errorf("the append: %v", err)
+	}
+	if err := l.Ready(context.Background()); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("ready: %v", err)
+	}
+	_ = l.Close()
+}
+
+// A store that reads and takes no call of appends is not connected to without end and without a wait.
+func TestAppendsEndAtOnce(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	server.EndBatches(true)
+	said := &journal{}
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", Logger: said.logger()})
+	fill(server, "ledger.", newAppends(0, 1))
+	following(t, l)
+	eventually(t, "there is a wait that is too long for calls", func() bool {
+		err := l.Writable()
+		return err != nil && strings.Contains(err.Error(), "connecting again") && strings.Contains(err.Error(), "shutting down")
+	})
+	if lost := said.count("store_lost"); lost > 20 {
+		t.Errorf("it was connected %d times", lost)
+	}
+	server.EndBatches(false)
+	if answer := settled(t, l, appendOf("post-p", domain.NoStream, 1)); answer.Err != nil {
+		t.Error(answer.Err)
+	}
 }

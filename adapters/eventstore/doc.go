@@ -31,9 +31,9 @@
 // One node is used, the leader: what decisions read comes from there, and the store refuses it elsewhere. It is found
 // by asking the nodes of the address for their gossip. Where its connection breaks, it stops being the leader, or it is
 // silent until the deadline, a new one is looked for, at once and then again and again with growing, jittered waits.
-// While that is tried the first time, calls wait for it; from the first failure on they fail at once with
-// domain.ErrUnavailable, which says why, until a connection stands (a circuit breaker). Every call has a deadline. What
-// goes on being wrong is logged once.
+// While that is tried the first time, calls wait for it, and for a second where one was lost; from then on they fail at
+// once with domain.ErrUnavailable, which says why, until a connection stands (a circuit breaker). Every call has a
+// deadline. What goes on being wrong is logged once.
 //
 // Calls are made by the messages of EventStoreDB's client, not by its methods: those append one by one, do not ask for
 // the leader, leave connections open where one fails beside another, hang for ever once no node was found, and panic or

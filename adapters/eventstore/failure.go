@@ -74,7 +74,9 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 }
 
 // mayPass reports whether a read that failed may go well at once when it is begun again.
-func mayPass(err error) bool { return errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errSlow) }
+func mayPass(err error) bool {
+	return errors.Is(err, domain.ErrUnavailable) && !errors.Is(err, errSlow)
+}
 
 // isDropped reports whether only the subscription ended, because it was too slow.
 func isDropped(err error) bool { return status.Code(err) == codes.Aborted }

@@ -21,17 +21,20 @@ import (
 const (
 	firstWait = 50 * time.Millisecond
 	lastWait  = 5 * time.Second
-	// steady is how long a connection that was of no use has to stand for the waits to begin anew.
+	// steady is how long a connection on which no append was answered has to stand for the waits to begin anew.
 	steady = 5 * time.Second
+	// lossPatience is how long calls wait for a connection in place of one that was lost.
+	lossPatience = time.Second
 )
 
 // finder keeps a connection to the leader.
 type finder struct {
 	log *Log
 	// ctx ends with the log.
-	ctx   context.Context
-	end   context.CancelCauseFunc
-	ended chan struct{}
+	ctx    context.Context
+	end    context.CancelCauseFunc
+	ended  chan struct{}
+	trying sync.WaitGroup
 
 	mu      sync.Mutex // guards what is below
 	found   *node      // nil while there is none
@@ -51,7 +54,8 @@ func (f *finder) close() {
 	<-f.ended
 }
 
-// node returns the leader's connection. It waits for the first try of one; after that has failed it fails at once.
+// node returns the leader's connection. It waits for the first try of one, and for lossPatience where one was lost; from
+// then on it fails at once.
 func (f *finder) node(ctx context.Context) (*node, error) {
 	for {
 		f.mu.Lock()
@@ -93,17 +97,40 @@ func (f *finder) unavailable(err error) error {
 func (f *finder) set(n *node, away error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.change(n, away)
+}
+
+// change is set with mu held.
+func (f *finder) change(n *node, away error) {
 	f.found, f.away = n, away
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
 
+// tryAgain has calls wait for another connection, but not for long: a machine that answers nothing any more keeps those
+// who connect to it.
+func (f *finder) tryAgain(lost error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.change(nil, nil)
+	trying := f.changed
+	time.AfterFunc(lossPatience, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.changed == trying {
+			f.change(nil, fmt.Errorf("connecting again: %w", lost))
+		}
+	})
+}
+
 // run connects, and connects again whenever the connection is lost, until the log is closed.
 func (f *finder) run() {
 	defer close(f.ended)
+	defer f.trying.Wait()
 	// In the end nobody waits for another try.
 	defer f.set(nil, domain.ErrClosed)
 	wait, said, leader := firstWait, map[string]bool{}, ""
+	var hurried time.Time // when it was last tried again at once
 	for f.ctx.Err() == nil {
 		n, err := f.connect(leader)
 		if leader = ""; err == nil {
@@ -111,18 +138,22 @@ func (f *finder) run() {
 			f.use(n)
 			leader, err = n.leader(), n.lost()
 			clear(said)
-			if n.useful.Load() || leader != "" || time.Since(began) > steady || wait == firstWait {
-				// At once: only one that is lost again and again, and was of no use, is waited for.
-				wait = 2 * firstWait
-				f.set(nil, nil)
+			if time.Since(began) > steady || n.appends.useful() {
+				wait = firstWait
+			}
+			f.tryAgain(err)
+			// Where it is lost again and again, only a node that another one calls the leader is tried without a wait.
+			if leader != "" || time.Since(hurried) > steady {
+				hurried = time.Now()
 				continue
 			}
+		} else {
+			if text := withoutNumbers(err); !said[text] && f.ctx.Err() == nil {
+				said[text] = true
+				f.log.logger.Warn("store_away", "store", f.log.address.String(), "error", err)
+			}
+			f.set(nil, err)
 		}
-		if text := withoutNumbers(err); !said[text] && f.ctx.Err() == nil {
-			said[text] = true
-			f.log.logger.Warn("store_away", "store", f.log.address.String(), "error", err)
-		}
-		f.set(nil, err)
 		f.sleep(jitter(wait))
 		wait = min(2*wait, lastWait)
 	}
@@ -162,31 +193,64 @@ func (f *finder) sleep(d time.Duration) {
 // connect connects to the leader: where it is said to be, else where the address or the gossip of a node of it says.
 func (f *finder) connect(leader string) (*node, error) {
 	if leader != "" {
-		if n, err := f.follow(leader); err == nil {
+		if n, err := f.reach(leader); err == nil {
 			return n, nil
 		}
 	}
+	return f.connectBySeeds()
+}
+
+// tried is what came of a try to connect.
+type tried struct {
+	seed int
+	node *node
+	err  error
+}
+
+// connectBySeeds tries all hosts of the address side by side, since some may not answer, and takes the first connection.
+func (f *finder) connectBySeeds() (*node, error) {
 	seeds := f.log.address.seeds()
+	tries := make(chan tried, len(seeds))
+	for i, seed := range seeds {
+		f.trying.Go(func() {
+			n, err := f.bySeed(seed)
+			tries <- tried{i, n, err}
+		})
+	}
 	failures := make([]error, len(seeds))
-	for _, i := range rand.Perm(len(seeds)) {
-		endpoint, err := seeds[i], error(nil)
-		if f.log.address.isCluster() {
-			endpoint, err = f.askForLeader(seeds[i])
+	for left := len(seeds) - 1; left >= 0; left-- {
+		try := <-tries
+		if try.err == nil {
+			f.trying.Go(func() { discard(tries, left) })
+			return try.node, nil
 		}
-		var n *node
-		if err == nil {
-			n, err = f.follow(endpoint)
-		}
-		if err == nil {
-			return n, nil
-		}
-		failures[i] = err
+		failures[try.seed] = try.err
 	}
 	return nil, errors.Join(failures...)
 }
 
-// follow opens a node, or the leader that this one names.
-func (f *finder) follow(endpoint string) (*node, error) {
+// discard closes the connections of so many tries, of which none is needed.
+func discard(tries <-chan tried, count int) {
+	for range count {
+		if try := <-tries; try.err == nil {
+			try.node.lose(errors.New("another connection was there first"))
+			try.node.close()
+		}
+	}
+}
+
+// bySeed connects to the leader by one host of the address.
+func (f *finder) bySeed(seed string) (_ *node, err error) {
+	if f.log.address.isCluster() {
+		if seed, err = f.askForLeader(seed); err != nil {
+			return nil, err
+		}
+	}
+	return f.reach(seed)
+}
+
+// reach opens a node, or the leader that this one names.
+func (f *finder) reach(endpoint string) (*node, error) {
 	for range 3 {
 		n, err := f.open(endpoint)
 		var elsewhere *notLeaderError

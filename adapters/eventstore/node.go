@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,8 +25,6 @@ type node struct {
 	// ctx ends when the node is lost; its cause says why.
 	ctx  context.Context
 	lose context.CancelCauseFunc
-	// useful says that an append was answered or a read gave something: the node was no hopeless try.
-	useful atomic.Bool
 }
 
 // maxMessage is the longest message of the store that is taken: an event at its longest, with room.

@@ -58,9 +58,6 @@ func (l *Log) readStream(
 	inbox := l.receive(reading, consecutive(read, uint64(*next)))
 	for {
 		events, err := inbox.take(reading, l.deadline)
-		if err == nil || isEnd(err) {
-			n.useful.Store(true)
-		}
 		if isEnd(err) {
 			return true, nil
 		}
@@ -254,7 +251,6 @@ func (l *Log) subscribe(
 		for last > 0 && !upTo.IsStart() && events[last-1].Position.Compare(upTo) > 0 {
 			last--
 		}
-		n.useful.Store(true)
 		if last > 0 {
 			*after = events[last-1].Position
 			if !yield(events[:last], nil) {

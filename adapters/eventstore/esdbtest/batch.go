@@ -42,6 +42,9 @@ type pendingAppend struct {
 
 // BatchAppend takes many appends, and answers each as soon as it is done.
 func (n *Node) BatchAppend(call streams.Streams_BatchAppendServer) error {
+	if n.server.endsBatches() {
+		return errClosing
+	}
 	b := &batch{
 		node: n, call: call, leaderOnly: requiresLeader(call.Context()), wake: make(chan struct{}, 1),
 		pending: map[uuid.UUID]*pendingAppend{},

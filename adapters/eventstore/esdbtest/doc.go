@@ -51,7 +51,7 @@
 //
 // # Faults
 //
-//	appends        RefuseAppends, DropAppends, AbortAppends, DelayAnswers, HoldAnswers
+//	appends        RefuseAppends, DropAppends, AbortAppends, DelayAnswers, HoldAnswers, EndBatches
 //	reads          CutReads, SpoilReads, DelayAnswers, HoldAnswers
 //	subscriptions  CutSubscriptions, SilenceSubscriptions, SilenceNextSubscriptions, DropSlowConsumers,
 //	               SendBogusCheckpoint, SpoilSubscriptions

@@ -22,6 +22,7 @@ type orders struct {
 	cutReads                int
 	silence                 int // of the next subscriptions
 	liveBuffer              int
+	endBatches              bool
 }
 
 // fate is what becomes of one request beside what is decided on it.
@@ -66,6 +67,12 @@ func (s *Server) readFate() readFate {
 	return f
 }
 
+func (s *Server) endsBatches() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.orders.endBatches
+}
+
 // elapsed returns a channel that is closed after a time, nil for none.
 func elapsed(d time.Duration) <-chan struct{} {
 	if d <= 0 {
@@ -103,6 +110,9 @@ func (s *Server) DropAppends(n int) { s.order(func(o *orders) { o.drop = n }) }
 
 // AbortAppends takes the next n appends and deletions, and answers each as timed out: Aborted, in a batch Timeout.
 func (s *Server) AbortAppends(n int) { s.order(func(o *orders) { o.abort = n }) }
+
+// EndBatches ends calls of BatchAppend with Unavailable as they begin, from now on or, with false, no more.
+func (s *Server) EndBatches(end bool) { s.order(func(o *orders) { o.endBatches = end }) }
 
 // DelayAnswers has appends, deletions and reads answered so much later from now on; 0 ends it. Appends are stored at
 // once.
