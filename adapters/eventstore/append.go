@@ -32,12 +32,29 @@ func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appe
 	if n.appends.do(timed, appends, answers) {
 		n.lose(errSilent)
 	}
+	l.addPositions(ctx, appends, answers)
+	return answers
+}
+
+// readsAtOnce is how many streams one call of Append reads at a time.
+const readsAtOnce = 16
+
+// addPositions reads the positions of appends whose answers do not tell them.
+func (l *Log) addPositions(ctx context.Context, appends []domain.Append, answers []domain.Appended) {
+	ctx, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
+	defer cancel()
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	room := make(chan struct{}, readsAtOnce)
 	for i := range answers {
 		if answers[i].Err == nil && answers[i].Positions == nil {
-			answers[i] = l.positions(timed, &appends[i])
+			room <- struct{}{}
+			reading.Go(func() {
+				answers[i] = l.positions(ctx, &appends[i])
+				<-room
+			})
 		}
 	}
-	return answers
 }
 
 func refuseAll(answers []domain.Appended, err error) []domain.Appended {

@@ -3,6 +3,7 @@ package eventstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func TestAnswerLost(t *testing.T) {
 		"the connection breaks":   func(s *esdbtest.Server) { s.DropAppends(1) },
 		"the store times out":     func(s *esdbtest.Server) { s.AbortAppends(1) },
 		"another node leads then": func(s *esdbtest.Server) { s.HoldAnswers(); s.ChangeLeaderAfter(1, 1) },
+		"the answer is late":      func(s *esdbtest.Server) { s.DelayAnswers(time.Minute) },
 	} {
 		for _, events := range []int{1, 2} {
 			t.Run(name, func(t *testing.T) {
@@ -58,6 +60,7 @@ func TestAnswerLost(t *testing.T) {
 					t.Errorf("the answer says more than is known: %v", err)
 				}
 				server.ReleaseAnswers()
+				server.DelayAnswers(0)
 				answer := settled(t, l, a)
 				if answer.Err != nil {
 					t.Fatal(answer.Err)
@@ -268,4 +271,19 @@ func TestImportStops(t *testing.T) {
 	if taken, err := l.Import(ended, appends[3:]); taken != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that ended: %d, %v", taken, err)
 	}
+}
+
+// Where the events of very many appends are is read side by side, so that it does not take as long as all of them.
+func TestManyPositions(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	l := openLog(t, server.ConnectionString()+"&defaultDeadline=2000", Options{Prefix: "ledger."})
+	ready(t, l)
+	const late, count = 50 * time.Millisecond, 100
+	server.DelayAnswers(late)
+	appends := make([]domain.Append, count)
+	for i := range appends {
+		appends[i] = appendOf(domain.PostStream(fmt.Sprint(i)), domain.NoStream, 2)
+	}
+	must(t, l, appends...)
+	holds(t, server, "ledger.", appends...)
 }
