@@ -414,3 +414,37 @@ func TestManyReadsHang(t *testing.T) {
 		t.Errorf("the stream reads as %q", lines)
 	}
 }
+
+// The store may have to look for the last event through very many of others. That takes too long then, and no more.
+func TestHeadIsSlow(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	said := &journal{}
+	l := openLog(t, server.ConnectionString()+"&defaultDeadline=300", Options{Prefix: "ledger.", Logger: said.logger()})
+	must(t, l, appendOf("post-p", domain.NoStream, 1))
+	server.SlowScans(true)
+	if _, err := l.Head(context.Background()); !errors.Is(err, domain.ErrUnavailable) || !errors.Is(err, errSlow) {
+		t.Errorf("the head: %v", err)
+	}
+	must(t, l, appendOf("post-p", 0, 1))
+	if said.count("store_connected") != 1 || said.count("store_lost") > 0 {
+		t.Errorf("the node was given up:\n%s", said)
+	}
+}
+
+// A store that was restored from a backup in the middle of a read may never have what was its end.
+func TestReadOfWhatIsGone(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", Silence: 50 * time.Millisecond})
+	fill(server, "ledger.", bigAppends(600))
+	seen, last := 0, error(nil)
+	for events, err := range l.Read(patient(t), domain.Position{}) {
+		if seen == 0 {
+			server.SilenceSubscriptions()
+			server.Restore(1)
+		}
+		seen, last = seen+len(events), err
+	}
+	if !errors.Is(last, domain.ErrCorrupt) || !strings.Contains(last.Error(), "went back") {
+		t.Errorf("after %d events: %v", seen, last)
+	}
+}

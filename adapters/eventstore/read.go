@@ -109,7 +109,8 @@ func (l *Log) within(ctx context.Context, n *node) (context.Context, context.Can
 	}
 }
 
-// Head returns the position of the last event under the prefix, from the leader.
+// Head returns the position of the last event under the prefix, from the leader. The store looks for it backwards through
+// all events, also those of others: where that takes too long, the node is as good as ever.
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 	for attempt := 1; ; attempt++ {
 		n, err := l.node(ctx)
@@ -117,7 +118,7 @@ func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 			return domain.Position{}, err
 		}
 		head, err := l.head(ctx, n)
-		if err == nil || attempt == attempts || !errors.Is(err, domain.ErrUnavailable) {
+		if err == nil || attempt == attempts || !mayPass(err) {
 			return head, err
 		}
 	}
@@ -130,12 +131,22 @@ func (l *Log) head(ctx context.Context, n *node) (domain.Position, error) {
 	defer cancel()
 	head, err := l.lastOf(timed, n)
 	if err != nil && context.Cause(timed) == errSilent {
-		err = errSilent
+		err = l.tooLong(asking, n)
 	}
 	if err != nil {
 		err = l.failed(ctx, n, err)
 	}
 	return head, err
+}
+
+// tooLong returns errSlow for a call that took too long at a node that answers others, else errSilent.
+func (l *Log) tooLong(ctx context.Context, n *node) error {
+	ctx, cancel := context.WithTimeout(ctx, l.patience())
+	defer cancel()
+	if l.probe(ctx, n) != nil {
+		return errSilent
+	}
+	return errSlow
 }
 
 // probe sees that a node is the leader and lets us read: by the first event of the tariff's stream, which it finds or does
@@ -186,12 +197,24 @@ func (l *Log) Read(ctx context.Context, after domain.Position) iter.Seq2[[]domai
 			if !more {
 				return
 			}
+			if errors.Is(err, errIdle) {
+				err = l.stillHas(ctx, head)
+			}
 			if err != nil && !errors.Is(err, errBrokeOff) {
 				yield(nil, err)
 				return
 			}
 		}
 	}
+}
+
+// stillHas returns an error where the log ends before what was its end, as after a restore from a backup.
+func (l *Log) stillHas(ctx context.Context, head domain.Position) error {
+	now, err := l.Head(ctx)
+	if err == nil && now.Compare(head) < 0 {
+		err = fmt.Errorf("the log went back to position %s while it was read up to %s: %w", now, head, domain.ErrCorrupt)
+	}
+	return err
 }
 
 // Follow yields all events behind a position, and those that come, until ctx ends or the connection is lost: a store that

@@ -42,7 +42,7 @@ type pendingAppend struct {
 
 // BatchAppend takes many appends, and answers each as soon as it is done.
 func (n *Node) BatchAppend(call streams.Streams_BatchAppendServer) error {
-	if n.server.endsBatches() {
+	if n.server.isOrdered(func(o *orders) bool { return o.endBatches }) {
 		return errClosing
 	}
 	b := &batch{

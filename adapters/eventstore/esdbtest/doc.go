@@ -52,12 +52,12 @@
 // # Faults
 //
 //	appends        RefuseAppends, DropAppends, AbortAppends, DelayAnswers, HoldAnswers, EndBatches
-//	reads          CutReads, SpoilReads, DelayAnswers, HoldAnswers
+//	reads          CutReads, SpoilReads, SlowScans, DelayAnswers, HoldAnswers
 //	subscriptions  CutSubscriptions, SilenceSubscriptions, SilenceNextSubscriptions, DropSlowConsumers,
 //	               SendBogusCheckpoint, SpoilSubscriptions
 //	connections    Node.Refuse, Node.Accept, Node.DropConnections
 //	the cluster    ChangeLeader, ChangeLeaderAfter, LoseLeader, HoldReplication, LoseUnreplicated, LagFollowers
-//	the log        Insert, RemoveRevision, SoftDelete
+//	the log        Insert, RemoveRevision, SoftDelete, Restore
 //	access         DenyAccess, Options.Username, Options.WrongName
 //	at random      PlayAtRandom
 //

@@ -23,6 +23,7 @@ type orders struct {
 	silence                 int // of the next subscriptions
 	liveBuffer              int
 	endBatches              bool
+	slowScans               bool
 }
 
 // fate is what becomes of one request beside what is decided on it.
@@ -67,10 +68,10 @@ func (s *Server) readFate() readFate {
 	return f
 }
 
-func (s *Server) endsBatches() bool {
+func (s *Server) isOrdered(f func(*orders) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.orders.endBatches
+	return f(&s.orders)
 }
 
 // elapsed returns a channel that is closed after a time, nil for none.
@@ -123,6 +124,10 @@ func (s *Server) HoldAnswers() { s.answers.shut() }
 
 // ReleaseAnswers gives the answers that were held.
 func (s *Server) ReleaseAnswers() { s.answers.open() }
+
+// SlowScans has reads of $all backwards find nothing from now on, and not end either, as where there is little to find
+// among much else; false ends it.
+func (s *Server) SlowScans(slow bool) { s.order(func(o *orders) { o.slowScans = slow }) }
 
 // CutReads ends the next n reads forwards with Unavailable half way through a page.
 func (s *Server) CutReads(n int) { s.order(func(o *orders) { o.cutReads = n }) }
@@ -283,6 +288,19 @@ func (s *Server) SoftDelete(stream string) error {
 		return fmt.Errorf("stream %s is not there", stream)
 	}
 	return nil
+}
+
+// Restore takes back all events but the first n, as a restore from a backup does, while connections stay.
+func (s *Server) Restore(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.truncate(n)
+	s.replicated = min(s.replicated, n)
+	for _, node := range s.nodes {
+		node.visible.Store(min(node.visible.Load(), int64(n)))
+	}
+	s.epoch++
+	s.replication.notify()
 }
 
 // Event is an event of the log.

@@ -162,6 +162,10 @@ func (r *reader) allForwards(f readFate) error {
 }
 
 func (r *reader) allBackwards() error {
+	if r.node.server.isOrdered(func(o *orders) bool { return o.slowScans }) {
+		<-r.call.Context().Done()
+		return r.call.Context().Err()
+	}
 	left := r.options.GetCount()
 	from := min(r.begin(), int(r.node.visible.Load()))
 	if r.options.GetAll().GetStart() != nil {
