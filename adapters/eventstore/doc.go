@@ -19,8 +19,7 @@
 // # Appends
 //
 // An append states its exact expected revision. Appends of all callers share one BatchAppend call of the protocol, with
-// a bounded number in flight: answers come in any order, each with the id of its request. The events of one Append are
-// sent in the order given, and the store takes requests of one call in the order sent.
+// a bounded number in flight: answers come in any order, each with the id of its request.
 //
 // An append that was sent and not answered, because the connection broke, the leader changed or time was up, is
 // domain.ErrOutcomeUnknown; the same append sent again finds what became of it. One that was not sent is

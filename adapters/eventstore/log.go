@@ -98,7 +98,8 @@ func Open(address *Address, o Options) (*Log, error) {
 	return l, nil
 }
 
-// Close ends all calls, with domain.ErrClosed, and the connections. It may be called again.
+// Close ends all calls and the connections: calls with domain.ErrClosed, but for appends that were sent, which end with
+// domain.ErrOutcomeUnknown. It may be called again.
 func (l *Log) Close() error {
 	l.finder.close()
 	return nil
