@@ -115,10 +115,14 @@ func TestMissingRevision(t *testing.T) {
 		if !errors.Is(err, domain.ErrCorrupt) || !strings.Contains(err.Error(), where) || seen > missing {
 			t.Errorf("without revision %d: %d events, then %v", missing, seen, err)
 		}
+		behind := uint64(0)
 		for _, err = range l.ReadStream(patient(t), "post-p", domain.Revision(missing+1)) {
-			if err != nil {
+			if behind++; err != nil {
 				t.Errorf("behind revision %d: %v", missing, err)
 			}
+		}
+		if behind != 4-missing {
+			t.Errorf("behind revision %d: %d events", missing, behind)
 		}
 	}
 }
@@ -133,9 +137,7 @@ func TestRevisionTwice(t *testing.T) {
 		Stream: "ledger.post-p", Type: "PostLiked", JSON: true, Revision: new(uint64),
 		ID: domain.StoreID(a.Events[0].Canonical), Data: a.Events[0].Canonical,
 	})
-	var last error
-	for _, last = range l.ReadStream(patient(t), "post-p", 0) {
-	}
+	last := lastOf(l.ReadStream(patient(t), "post-p", 0))
 	if !errors.Is(last, domain.ErrCorrupt) || !strings.Contains(last.Error(), "revision 0 of the store's stream") {
 		t.Errorf("the stream: %v", last)
 	}
@@ -150,10 +152,8 @@ func TestSoftDeletedStream(t *testing.T) {
 	if err := server.SoftDelete("ledger.post-p"); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range l.ReadStream(patient(t), "post-p", 0) {
-		if !errors.Is(err, domain.ErrStreamNotFound) {
-			t.Errorf("the deleted stream: %v", err)
-		}
+	if err := lastOf(l.ReadStream(patient(t), "post-p", 0)); !errors.Is(err, domain.ErrStreamNotFound) {
+		t.Errorf("the deleted stream: %v", err)
 	}
 	fails(t, l, a, domain.ErrCorrupt)
 	err := fails(t, l, otherwise(a), domain.ErrCorrupt)
@@ -161,11 +161,8 @@ func TestSoftDeletedStream(t *testing.T) {
 		!strings.Contains(err.Error(), "revision 2") || !strings.Contains(err.Error(), "deleted") {
 		t.Errorf("the append: %v", err)
 	}
-	var last error
-	for _, last = range l.ReadStream(patient(t), "post-p", 0) {
-	}
-	if !errors.Is(last, domain.ErrCorrupt) {
-		t.Errorf("the stream that goes on: %v", last)
+	if err := lastOf(l.ReadStream(patient(t), "post-p", 0)); !errors.Is(err, domain.ErrCorrupt) {
+		t.Errorf("the stream that goes on: %v", err)
 	}
 }
 

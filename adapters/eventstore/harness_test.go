@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"strings"
@@ -187,6 +188,13 @@ func must(t testing.TB, l *Log, appends ...domain.Append) []domain.Position {
 			t.Fatalf("append %d: %v", i, answer.Err)
 		}
 		last = answer.Positions
+	}
+	return last
+}
+
+// lastOf returns the error that a read ends with, nil for none.
+func lastOf[E any](read iter.Seq2[E, error]) (last error) {
+	for _, last = range read {
 	}
 	return last
 }
