@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -61,8 +62,8 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 	switch {
 	case l.finder.ctx.Err() != nil:
 		return domain.ErrClosed
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case over(ctx) != nil:
+		return over(ctx)
 	case errors.Is(err, domain.ErrCorrupt) || errors.Is(err, domain.ErrStreamNotFound):
 		return err
 	case n.ctx.Err() != nil:
@@ -71,6 +72,14 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 		n.lose(err)
 	}
 	return l.finder.unavailable(err)
+}
+
+// over returns why a context has ended, or is just about to: the store knows its deadline too, and may be first.
+func over(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // mayPass reports whether a read that failed may go well at once when it is begun again.

@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"math"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/tweiledger/tweiledger/domain"
 )
 
@@ -109,8 +112,8 @@ func (l *Log) within(ctx context.Context, n *node) (context.Context, context.Can
 	}
 }
 
-// Head returns the position of the last event under the prefix, from the leader. The store looks for it backwards through
-// all events, also those of others: where that takes too long, the node is as good as ever.
+// Head returns the position of the last event under the prefix, from the leader. The store looks for it backwards
+// through all events, also those of others: where that takes too long, the node is as good as ever.
 func (l *Log) Head(ctx context.Context) (domain.Position, error) {
 	for attempt := 1; ; attempt++ {
 		n, err := l.node(ctx)
@@ -130,7 +133,8 @@ func (l *Log) head(ctx context.Context, n *node) (domain.Position, error) {
 	timed, cancel := context.WithTimeoutCause(asking, l.deadline, errSilent)
 	defer cancel()
 	head, err := l.lastOf(timed, n)
-	if err != nil && context.Cause(timed) == errSilent {
+	// The store knows the deadline too, and may be the first to say that it is over.
+	if err != nil && (context.Cause(timed) == errSilent || status.Code(err) == codes.DeadlineExceeded) {
 		err = l.tooLong(asking, n)
 	}
 	if err != nil {
