@@ -25,7 +25,7 @@ func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appe
 		err = ctx.Err()
 	}
 	if err != nil {
-		return refuseAll(answers, notSent(err))
+		return answerAll(answers, notSent(err))
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
 	defer cancel()
@@ -57,7 +57,7 @@ func (l *Log) addPositions(ctx context.Context, appends []domain.Append, answers
 	}
 }
 
-func refuseAll(answers []domain.Appended, err error) []domain.Appended {
+func answerAll(answers []domain.Appended, err error) []domain.Appended {
 	for i := range answers {
 		answers[i].Err = err
 	}
@@ -205,15 +205,15 @@ func (a *appender) begin(j *job) {
 	defer a.mu.Unlock()
 	j.open, j.before = len(j.flights), a.answered
 	if a.broken {
-		a.refuse(j.flights)
+		a.unsent(j.flights)
 		return
 	}
 	a.queue = append(a.queue, j.flights...)
 	signal(a.wake)
 }
 
-// refuse answers appends that were not sent because the node was lost. It is called with mu held.
-func (a *appender) refuse(flights []*flight) {
+// unsent answers appends that were not sent because the node was lost. It is called with mu held.
+func (a *appender) unsent(flights []*flight) {
 	err := a.log.lostBefore(a.node)
 	for _, f := range flights {
 		f.is(domain.Appended{Err: err})
@@ -306,7 +306,7 @@ func (a *appender) receive() {
 	for _, f := range a.flights {
 		f.is(domain.Appended{Err: unknown(a.node.lost())})
 	}
-	a.refuse(a.queue)
+	a.unsent(a.queue)
 	a.flights, a.queue = nil, nil
 }
 
@@ -326,7 +326,7 @@ func (a *appender) answer(response *streams.BatchAppendResp) {
 func answerTo(a *domain.Append, r *streams.BatchAppendResp) domain.Appended {
 	success := r.GetSuccess()
 	if success == nil {
-		return domain.Appended{Err: refused(a, r.GetError())}
+		return domain.Appended{Err: notTaken(a, r.GetError())}
 	}
 	last := a.Expected + domain.Revision(len(a.Events))
 	if at := domain.Revision(success.GetCurrentRevision()); at != last {
@@ -341,8 +341,8 @@ func answerTo(a *domain.Append, r *streams.BatchAppendResp) domain.Appended {
 	return domain.Appended{}
 }
 
-// refused returns the error of an append that the store did not take, or of which it cannot say so.
-func refused(a *domain.Append, s *status.Status) error {
+// notTaken returns the error of an append that the store did not take, or of which it cannot say so.
+func notTaken(a *domain.Append, s *status.Status) error {
 	details := &anypb.Any{}
 	if all := s.GetDetails(); len(all) > 0 {
 		details = all[0]

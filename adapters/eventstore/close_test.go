@@ -15,6 +15,55 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
+// calls are calls that go on beside a test.
+type calls struct {
+	ended chan error
+	count int
+}
+
+func (c *calls) begin(f func() error) {
+	c.count++
+	go func() { c.ended <- f() }()
+}
+
+// endWith checks that all calls end with an error.
+func (c *calls) endWith(t testing.TB, want error) {
+	t.Helper()
+	for range c.count {
+		select {
+		case err := <-c.ended:
+			if !errors.Is(err, want) {
+				t.Errorf("a call ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a call does not end")
+		}
+	}
+}
+
+// appendSentAndQueued appends what is sent and what has to wait for that.
+func appendSentAndQueued(t testing.TB, l *Log) error {
+	answers := l.Append(context.Background(), []domain.Append{
+		appendOf("post-sent", domain.NoStream, 1), appendOf("post-queued", domain.NoStream, 1),
+	})
+	if !errors.Is(answers[0].Err, domain.ErrOutcomeUnknown) || errors.Is(answers[1].Err, domain.ErrOutcomeUnknown) {
+		t.Errorf("what was sent: %v, what was not: %v", answers[0].Err, answers[1].Err)
+	}
+	return errors.Join(answers[0].Err, answers[1].Err)
+}
+
+// followSlowly follows a log, and from its first events on takes nothing until a channel is closed.
+func followSlowly(l *Log, began chan<- struct{}, until <-chan struct{}) (last error) {
+	var once sync.Once
+	for _, last = range l.Follow(context.Background(), domain.Position{}) {
+		once.Do(func() {
+			close(began)
+			<-until
+		})
+	}
+	return last
+}
+
 // Close ends every call, whatever it hangs on, and leaves nothing behind.
 func TestCloseWhileAllHangs(t *testing.T) {
 	server := double(t, esdbtest.Options{})
@@ -25,56 +74,21 @@ func TestCloseWhileAllHangs(t *testing.T) {
 	ready(t, l)
 	stored := server.Length() + 1
 	server.HoldAnswers()
-	ctx := context.Background()
-	ended := make(chan error)
-	calls := 0
-	call := func(f func() error) {
-		calls++
-		go func() { ended <- f() }()
-	}
-	read := func(events func(func([]domain.LogEvent, error) bool)) (last error) {
-		for _, err := range events {
-			last = err
-		}
-		return last
-	}
-	call(func() error {
-		answers := l.Append(ctx, []domain.Append{
-			appendOf("post-sent", domain.NoStream, 1), appendOf("post-queued", domain.NoStream, 1),
-		})
-		if !errors.Is(answers[0].Err, domain.ErrOutcomeUnknown) || errors.Is(answers[1].Err, domain.ErrOutcomeUnknown) {
-			t.Errorf("what was sent: %v, what was not: %v", answers[0].Err, answers[1].Err)
-		}
-		return errors.Join(answers[0].Err, answers[1].Err)
-	})
-	call(func() error {
+	ctx, start := context.Background(), domain.Position{}
+	open := &calls{ended: make(chan error)}
+	open.begin(func() error { return appendSentAndQueued(t, l) })
+	open.begin(func() error {
 		_, err := l.Head(ctx)
 		return err
 	})
-	call(func() (last error) {
-		for _, err := range l.ReadStream(ctx, "post-0", 0) {
-			last = err
-		}
-		return last
-	})
-	call(func() error { return read(l.Read(ctx, domain.Position{})) })
-	call(func() error { return read(l.Follow(ctx, domain.Position{})) }) // comes to the end and waits
+	open.begin(func() error { return lastOf(l.ReadStream(ctx, "post-0", 0)) })
+	open.begin(func() error { return lastOf(l.Read(ctx, start)) })
+	open.begin(func() error { return lastOf(l.Follow(ctx, start)) }) // comes to the end and waits
 	began, closed := make(chan struct{}), make(chan struct{})
-	call(func() error {
-		var once sync.Once
-		return read(func(yield func([]domain.LogEvent, error) bool) {
-			for events, err := range l.Follow(ctx, domain.Position{}) {
-				once.Do(func() {
-					close(began)
-					<-closed // takes nothing until then
-				})
-				yield(events, err)
-			}
-		})
-	})
+	open.begin(func() error { return followSlowly(l, began, closed) })
 	<-began
 	server.SilenceNextSubscriptions(1)
-	call(func() error { return read(l.Follow(ctx, domain.Position{})) })
+	open.begin(func() error { return lastOf(l.Follow(ctx, start)) })
 	eventually(t, "an append is stored and three subscriptions are open", func() bool {
 		return server.Length() == stored && server.Subscriptions() == 3
 	})
@@ -82,16 +96,7 @@ func TestCloseWhileAllHangs(t *testing.T) {
 		t.Error(err)
 	}
 	close(closed)
-	for range calls {
-		select {
-		case err := <-ended:
-			if !errors.Is(err, domain.ErrClosed) {
-				t.Errorf("a call ended with %v", err)
-			}
-		case <-time.After(patience):
-			t.Fatal("a call does not end")
-		}
-	}
+	open.endWith(t, domain.ErrClosed)
 	for _, err := range []error{l.Close(), l.Ready(ctx), l.Writable()} {
 		if err != nil && !errors.Is(err, domain.ErrClosed) {
 			t.Errorf("the closed log says %v", err)

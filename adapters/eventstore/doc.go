@@ -42,12 +42,14 @@
 //
 // Read and Follow are a subscription to all events, filtered by the prefix, from the last event given on. One that
 // breaks off, is dropped because it is too slow, or stays silent is made again from there; so no event is lost or comes
-// twice. What is read ahead is bounded, and then the store waits.
+// twice. Each has a connection of its own, since a connection carries 100 calls at a time and these last. What is read
+// ahead is bounded, and then the store waits.
 //
 // # What is checked
 //
 // An event under the prefix whose id is not that of its bytes, or whose line names another stream or revision, and a
 // revision that is missing in a stream that is read, are domain.ErrCorrupt: the text names stream, revision and
-// position. Nothing under the prefix is skipped. An append that gets another revision than its line says, as on a
-// stream that somebody deleted, is domain.ErrCorrupt too.
+// position. So is a log that ends before what was its end when it began to be read. Nothing under the prefix is skipped.
+// An append that gets another revision than its line says, as on a stream that somebody deleted, is domain.ErrCorrupt
+// too.
 package eventstore

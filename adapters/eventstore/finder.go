@@ -54,8 +54,8 @@ func (f *finder) close() {
 	<-f.ended
 }
 
-// node returns the leader's connection. It waits for the first try of one, and for lossPatience where one was lost; from
-// then on it fails at once.
+// node returns the leader's connection. It waits for the first try of one, and for lossPatience where one was lost;
+// from then on it fails at once.
 func (f *finder) node(ctx context.Context) (*node, error) {
 	for {
 		f.mu.Lock()
@@ -207,7 +207,7 @@ type tried struct {
 	err  error
 }
 
-// connectBySeeds tries all hosts of the address side by side, since some may not answer, and takes the first connection.
+// connectBySeeds tries all hosts of the address side by side, since some may not answer, and takes what is there first.
 func (f *finder) connectBySeeds() (*node, error) {
 	seeds := f.log.address.seeds()
 	tries := make(chan tried, len(seeds))
