@@ -92,19 +92,14 @@ func parseError(err error) error {
 // choose returns which one of flags is meant, of which only one may be: the one on the command line, else the one in
 // the environment, else the first.
 func choose(command *kong.Context, flags ...string) (string, error) {
-	var given, inEnv []string
-	for _, step := range command.Path {
-		if step.Flag != nil && slices.Contains(flags, step.Flag.Name) {
-			given = append(given, step.Flag.Name)
-		}
-	}
+	var inEnv []string
 	for _, name := range flags {
 		if os.Getenv(envPrefix+"_"+strings.ToUpper(name)) != "" {
 			inEnv = append(inEnv, name)
 		}
 	}
-	for _, names := range [][]string{given, inEnv} {
-		switch names = slices.Compact(names); len(names) {
+	for _, names := range [][]string{given(command, flags...), inEnv} {
+		switch len(names) {
 		case 0:
 			continue
 		case 1:
@@ -116,4 +111,14 @@ func choose(command *kong.Context, flags ...string) (string, error) {
 		}
 	}
 	return flags[0], nil
+}
+
+// given returns which of flags stand on the command line.
+func given(command *kong.Context, flags ...string) (names []string) {
+	for _, step := range command.Path {
+		if step.Flag != nil && slices.Contains(flags, step.Flag.Name) && !slices.Contains(names, step.Flag.Name) {
+			names = append(names, step.Flag.Name)
+		}
+	}
+	return names
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/alecthomas/kong"
 )
 
 // exportCommand writes the log.
@@ -23,6 +25,12 @@ Examples:
     tweiledger export --data data > log.ndjson
     tweiledger export --url http://127.0.0.1:8080 --from 1000 >> log.ndjson
 `
+}
+
+// AfterApply sees that one place is meant.
+func (cmd *exportCommand) AfterApply(command *kong.Context) error {
+	_, err := cmd.chooseLog(command)
+	return err
 }
 
 // Run runs the command.

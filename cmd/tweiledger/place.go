@@ -75,3 +75,19 @@ func (p *place) choose(command *kong.Context, others ...string) (string, error) 
 	_, err = p.client()
 	return chosen, err
 }
+
+// chooseLog is choose for a command that only reads the log. It needs no folder beside a store: so one on the command
+// line is meant instead of a store that the environment names, and not together with one.
+func (p *place) chooseLog(command *kong.Context, others ...string) (string, error) {
+	if len(given(command, "data")) > 0 {
+		// It fails where both are given.
+		if _, err := choose(command, "data", "log"); err != nil {
+			return "", err
+		}
+		p.Log = ""
+		if len(given(command, "log-prefix")) == 0 {
+			p.LogPrefix = ""
+		}
+	}
+	return p.choose(command, others...)
+}

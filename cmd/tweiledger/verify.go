@@ -36,7 +36,7 @@ Examples:
 
 // AfterApply sees that one place is meant.
 func (cmd *verifyCommand) AfterApply(command *kong.Context) error {
-	chosen, err := cmd.choose(command, "file")
+	chosen, err := cmd.chooseLog(command, "file")
 	if chosen != "file" {
 		cmd.File = ""
 	}
