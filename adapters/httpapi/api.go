@@ -74,6 +74,8 @@ type API struct {
 	busyPatience time.Duration
 	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
 	patience, operatorPatience time.Duration
+	// shutdownPatience bounds what Serve still answers when it was told to end.
+	shutdownPatience time.Duration
 	// draining ends when Drain is called, with errDraining as the cause.
 	draining context.Context
 	drain    context.CancelCauseFunc
@@ -135,6 +137,14 @@ var routes = []route{
 
 // New returns the API of a ledger.
 func New(cfg Config) *API {
+	a := newAPI(cfg, func(r *route) handler { return r.handler })
+	a.router.NotFoundHandler = a.answering((*API).notFound)
+	return a
+}
+
+// newAPI returns an API whose routes are answered by what serves returns, and that does not know yet what to answer
+// where there is none.
+func newAPI(cfg Config, serves func(*route) handler) *API {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -144,6 +154,7 @@ func New(cfg Config) *API {
 	a := &API{
 		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, places: make(chan struct{}, maxExpensive),
 		maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
+		shutdownPatience: shutdownTimeout,
 	}
 	a.draining, a.drain = context.WithCancelCause(context.Background())
 	// An identifier may be percent-encoded; a slash in one must not become the path's own. Nothing is redirected.
@@ -155,9 +166,8 @@ func New(cfg Config) *API {
 		if route.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		a.known[a.router.HandleFunc(route.path, a.answering(route.handler)).Methods(methods...)] = route
+		a.known[a.router.HandleFunc(route.path, a.answering(serves(route))).Methods(methods...)] = route
 	}
-	a.router.NotFoundHandler = a.answering((*API).notFound)
 	a.router.MethodNotAllowedHandler = a.answering((*API).otherMethod)
 	return a
 }

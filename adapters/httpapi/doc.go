@@ -33,6 +33,11 @@
 // it, through TCP, the client. So lines are answered as they come when they come slowly, and share appends when they
 // come fast.
 //
+// # Starting
+//
+// While the log is away at the start there is neither ledger nor views. ServeStarting serves the same table of routes
+// meanwhile, to the same callers, and answers 503 where it needs them; it hands the listener over to Serve.
+//
 // # Shutting down
 //
 // Drain makes open streams stop reading, answer what they took, and end; it ends reads that wait or follow. Serve does

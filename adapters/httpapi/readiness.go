@@ -47,13 +47,9 @@ type unreadiness struct {
 
 // getReadiness serves GET /readyz.
 func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, param{name: "for"})
+	asked, err := askedPurpose(r)
 	if err != nil {
 		return err
-	}
-	asked := purpose(values.Get("for"))
-	if values.Has("for") && asked != purposeRead && asked != purposeWrite {
-		return problemf(codeBadRequest, "for", "must be read or write")
 	}
 	var reasons []unreadiness
 	if asked != purposeWrite {
@@ -62,12 +58,30 @@ func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
 	if asked != purposeRead {
 		reasons = a.unreadyForWrites(r, reasons)
 	}
+	a.writeReadiness(w, reasons, a.Views.Status().Rebuild)
+	return nil
+}
+
+// askedPurpose returns what a request asks about, "" where it is everything.
+func askedPurpose(r *http.Request) (purpose, error) {
+	values, err := query(r, param{name: "for"})
+	if err != nil {
+		return "", err
+	}
+	asked := purpose(values.Get("for"))
+	if values.Has("for") && asked != purposeRead && asked != purposeWrite {
+		return "", problemf(codeBadRequest, "for", "must be read or write")
+	}
+	return asked, nil
+}
+
+// writeReadiness answers whether the service is ready, without the details to whom they are not told.
+func (a *API) writeReadiness(w http.ResponseWriter, reasons []unreadiness, rebuild *projections.RebuildStatus) {
 	status := http.StatusOK
 	if len(reasons) > 0 {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", retryAfterSeconds)
 	}
-	rebuild := a.Views.Status().Rebuild
 	if !a.toldOfMachine(w) {
 		rebuild = nil
 		for i := range reasons {
@@ -75,7 +89,6 @@ func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	writeNow(w, status, appendReadiness(nil, reasons, rebuild))
-	return nil
 }
 
 // unreadyForReads adds what keeps the views from being current. A fold that waits for space does not: reads go on as of

@@ -24,6 +24,13 @@ type Views struct {
 // RegisterViews adds to reg how far the views have followed the log.
 func RegisterViews(reg prometheus.Registerer, v Views) { registerReadings(reg, v.read, viewMeasures) }
 
+// RegisterWritable adds to reg whether the log takes appends, and nothing else of it: for a service that cannot open its
+// views yet.
+func RegisterWritable(reg prometheus.Registerer, writable func() error) {
+	read := func(context.Context) viewsReading { return viewsReading{notWritable: writable()} }
+	registerReadings(reg, read, []measure[viewsReading]{logWritable})
+}
+
 // viewsReading is the views and the log at one moment.
 type viewsReading struct {
 	projections.Status
@@ -69,11 +76,15 @@ func (v Views) age(ctx context.Context) (time.Duration, error) {
 	return max(0, v.Clock().Sub(recorded)), nil
 }
 
+var logWritable = measure[viewsReading]{
+	"log_writable", "1 where the log takes appends, 0 where there is too little space or a store is away.",
+	sure(func(r viewsReading) float64 { return truth(r.notWritable == nil) }),
+}
+
 var viewMeasures = []measure[viewsReading]{
 	{"log_events", "Events in the log: its size.",
 		sure(func(r viewsReading) float64 { return float64(r.size) })},
-	{"log_writable", "1 where the log takes appends, 0 where there is too little space or a store is away.",
-		sure(func(r viewsReading) float64 { return truth(r.notWritable == nil) })},
+	logWritable,
 	{"fold_events", "Events folded into the views: their size.",
 		sure(func(r viewsReading) float64 { return float64(r.Size) })},
 	{"fold_lag_events", "Events in the log that are not folded.",

@@ -42,6 +42,13 @@ func (f *guardFlags) open() (g guards, err error) {
 	return g, err
 }
 
+// config is how a service with these guards is served.
+func (g guards) config() httpapi.Config {
+	return httpapi.Config{
+		Tokens: g.tokens, Certificate: g.certificate, LoopbackOnly: g.tokens == nil, MaxConnections: maxConnections(),
+	}
+}
+
 // watch reads the files again when they change. It goes on until ctx ends, and the returned function waits for that.
 func (g guards) watch(ctx context.Context) (wait func()) {
 	var watching sync.WaitGroup

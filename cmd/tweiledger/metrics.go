@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 	"github.com/tweiledger/tweiledger/adapters/metrics"
@@ -38,6 +40,15 @@ func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	version, commit := build()
 	metrics.RegisterProcess(s.metrics, version, commit)
 	return api
+}
+
+// startingMetrics are those of a service that cannot begin yet, for the reason that why returns.
+func startingMetrics(why func() error) http.Handler {
+	reg := prometheus.NewRegistry()
+	metrics.RegisterWritable(reg, why)
+	version, commit := build()
+	metrics.RegisterProcess(reg, version, commit)
+	return metrics.Handler(reg, slog.Default())
 }
 
 // freeBytes returns what is left of the file system of a folder, as log and views measure it.

@@ -21,10 +21,7 @@ type server struct {
 
 // startServer serves on a listener until stop is called. extend, where it is not nil, changes the API before that.
 func startServer(s *service, listener net.Listener, g guards, extend func(*httpapi.API)) *server {
-	api := s.newAPI(httpapi.Config{
-		Tokens: g.tokens, Certificate: g.certificate, LoopbackOnly: g.tokens == nil,
-		MaxConnections: maxConnections(),
-	})
+	api := s.newAPI(g.config())
 	if extend != nil {
 		extend(api)
 	}
