@@ -74,6 +74,8 @@ type API struct {
 	busyPatience time.Duration
 	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
 	patience, operatorPatience time.Duration
+	// followPatience is how long a log that is away is left alone.
+	followPatience time.Duration
 	// shutdownPatience bounds what Serve still answers when it was told to end.
 	shutdownPatience time.Duration
 	// draining ends when Drain is called, with errDraining as the cause.
@@ -154,7 +156,7 @@ func newAPI(cfg Config, serves func(*route) handler) *API {
 	a := &API{
 		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, places: make(chan struct{}, maxExpensive),
 		maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
-		shutdownPatience: shutdownTimeout,
+		followPatience: followPatience, shutdownPatience: shutdownTimeout,
 	}
 	a.draining, a.drain = context.WithCancelCause(context.Background())
 	// An identifier may be percent-encoded; a slash in one must not become the path's own. Nothing is redirected.

@@ -1,9 +1,13 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -63,7 +67,7 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 	defer context.AfterFunc(s.ending, cancel)()
 	read := a.Log.Read
 	if follow {
-		read = a.Log.Follow
+		read = a.follow
 		// The headers go out now, whenever the first event comes.
 		if err := s.write(nil); err != nil {
 			return err
@@ -78,6 +82,82 @@ func (a *API) writeLog(w http.ResponseWriter, r *http.Request, after domain.Posi
 	}
 	// An answer that has begun is cut off: it is not the whole log.
 	return s.why()
+}
+
+// followPatience is how long a log that is away is left alone before it is followed again.
+const followPatience = time.Second
+
+// errAnotherLog ends the following of a log that came back as another one, as from a backup.
+var errAnotherLog = errors.New("the log that came back is not the log that was followed: it lacks an event")
+
+// follow is the log's own Follow, but goes on where the log was away, as while a store changes its leader.
+func (a *API) follow(ctx context.Context, after domain.Position) iter.Seq2[[]domain.LogEvent, error] {
+	return func(yield func([]domain.LogEvent, error) bool) {
+		f := follower{log: a.Log, last: domain.LogEvent{Position: after}}
+		for {
+			more, err := f.follow(ctx, yield)
+			if !more {
+				return
+			}
+			if !errors.Is(err, domain.ErrUnavailable) {
+				yield(nil, err)
+				return
+			}
+			select {
+			case <-time.After(a.followPatience):
+			case <-ctx.Done():
+				yield(nil, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// follower is how far a log was followed.
+type follower struct {
+	log domain.EventLog
+	// last is the event that was given last; before the first one it has no bytes. before is a position behind which it is
+	// the first.
+	last   domain.LogEvent
+	before domain.Position
+}
+
+// follow goes on once, until that fails. It reports false where no more are wanted.
+func (f *follower) follow(ctx context.Context, yield func([]domain.LogEvent, error) bool) (more bool, err error) {
+	if err := f.check(ctx); err != nil {
+		return true, err
+	}
+	for events, err := range f.log.Follow(ctx, f.last.Position) {
+		if err != nil {
+			return true, err
+		}
+		f.before = f.last.Position
+		if n := len(events); n > 1 {
+			f.before = events[n-2].Position
+		}
+		f.last = events[len(events)-1]
+		if !yield(events, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// check sees that the last event is still where it was: a log that came back may have been restored from a backup.
+func (f *follower) check(ctx context.Context) error {
+	if f.last.Canonical == nil {
+		return nil
+	}
+	for events, err := range f.log.Read(ctx, f.before) {
+		if err != nil {
+			return err
+		}
+		if events[0].Position == f.last.Position && bytes.Equal(events[0].Canonical, f.last.Canonical) {
+			return nil
+		}
+		break
+	}
+	return fmt.Errorf("%w at position %s", errAnotherLog, f.last.Position)
 }
 
 func writeLines(s *stream, batches iter.Seq2[[]domain.LogEvent, error], skip uint64) error {
