@@ -11,6 +11,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/domain"
@@ -171,15 +172,18 @@ func wrongLog(format string, args ...any) error { return &wrongLogError{fmt.Spri
 
 // failure says of a copy that failed what the target has, and whether the same command goes on from there.
 func (cp *logCopy) failure(err error) error {
+	has := fmt.Sprintf("the copy is not whole, the target has the first %d events", cp.stored)
+	if errors.Is(err, domain.ErrOutcomeUnknown) {
+		has = fmt.Sprintf("the copy is not whole, the target has at least the first %d events", cp.stored)
+	}
 	var wrong *wrongLogError
 	switch {
 	case !errors.As(err, &wrong) && !errors.Is(err, domain.ErrCorrupt):
-		return fmt.Errorf("the copy is not whole, the target has the first %d events (copy again to go on): %w", cp.stored,
-			err)
+		return fmt.Errorf("%s (copy again to go on): %w", has, err)
 	case cp.stored == cp.found:
 		return fmt.Errorf("nothing was copied: %w", err)
 	}
-	return fmt.Errorf("the copy is not whole, the target has the first %d events: %w", cp.stored, err)
+	return fmt.Errorf("%s: %w", has, err)
 }
 
 // run brings everything to the target that it does not have.
@@ -194,8 +198,7 @@ func (cp *logCopy) run(ctx context.Context, from logReader) error {
 			err = cp.add(ctx, line)
 		}
 		if err != nil {
-			// What was good is kept.
-			return errors.Join(err, cp.flush(ctx))
+			return errors.Join(err, cp.keep(ctx))
 		}
 	}
 	if cp.read == 0 {
@@ -298,6 +301,16 @@ func (cp *logCopy) flush(ctx context.Context) error {
 	cp.stored += taken
 	cp.group, cp.bytes = cp.group[:0:0], 0
 	return err
+}
+
+// keepPatience bounds how long what was read before an error is still appended.
+const keepPatience = 5 * time.Second
+
+// keep appends what was good before an error, also where that is the end of ctx.
+func (cp *logCopy) keep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepPatience)
+	defer cancel()
+	return cp.flush(ctx)
 }
 
 // compareCopy reads the whole target again.

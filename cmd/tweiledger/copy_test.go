@@ -1,14 +1,21 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
+	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
 	"github.com/tweiledger/tweiledger/adapters/workload"
+	"github.com/tweiledger/tweiledger/domain"
 )
 
 // TestCopyCutOff: a copy whose connection is cut in the middle keeps a beginning of the log, goes on from there, and is
@@ -64,5 +71,74 @@ func TestCopyMessageTwice(t *testing.T) {
 	}
 	if !slices.Equal(exported(t, target), lines) {
 		t.Error("the copy is another log")
+	}
+}
+
+// stopped is a log whose lines are read up to its end, where ctx has ended.
+type stopped struct {
+	logReader
+	stop context.CancelFunc
+}
+
+func (s stopped) lines(ctx context.Context, from uint64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for line, err := range s.logReader.lines(ctx, from) {
+			if !yield(line, err) {
+				return
+			}
+		}
+		s.stop()
+		yield(nil, ctx.Err())
+	}
+}
+
+// TestCopyStopped: what was read before Ctrl-C is in the target, also where that is a store.
+func TestCopyStopped(t *testing.T) {
+	dir := t.TempDir()
+	lines := exportedArticle(t, dir)
+	source, err := openFileLog(writeLines(t, dir, lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.close()
+	store := esdbtest.New(t, esdbtest.Options{})
+	log, err := openStore("--to", store.ConnectionString(), eventstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	copied := &logCopy{to: storeLog{log}, hash: sha256.New(), progress: func() {}}
+	if err := copied.run(ctx, stopped{source, stop}); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if n := len(store.Events("")); n != len(lines) || copied.stored != uint64(n) {
+		t.Errorf("the store has %d events, %d are said to be there, of %d", n, copied.stored, len(lines))
+	}
+}
+
+// unsure is a target that does not say what became of an append.
+type unsure struct{ copyTarget }
+
+func (unsure) lines(context.Context, uint64) iter.Seq2[[]byte, error] {
+	return func(func([]byte, error) bool) {}
+}
+
+func (unsure) append(context.Context, []domain.Append) (uint64, error) {
+	return 2, domain.ErrOutcomeUnknown
+}
+
+// TestCopyOutcomeUnknown: what the target may have beyond what it said is not denied.
+func TestCopyOutcomeUnknown(t *testing.T) {
+	dir := t.TempDir()
+	source, err := openFileLog(writeLines(t, dir, exportedArticle(t, dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.close()
+	copied := &logCopy{to: unsure{}, hash: sha256.New(), progress: func() {}}
+	err = copied.failure(copied.run(t.Context(), source))
+	if !strings.Contains(err.Error(), "the target has at least the first 2 events (copy again to go on)") {
+		t.Errorf("it ended with %v", err)
 	}
 }

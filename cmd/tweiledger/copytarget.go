@@ -15,7 +15,8 @@ import (
 type copyTarget interface {
 	logReader
 	// append appends events at their revisions, in the order given, and returns how many events it took: all of them, or
-	// those before the append that its error is about. A revision that does not follow is a *domain.RevisionConflictError.
+	// those before the append that its error is about. Where that is domain.ErrOutcomeUnknown it may have taken those too.
+	// A revision that does not follow is a *domain.RevisionConflictError.
 	append(ctx context.Context, appends []domain.Append) (taken uint64, err error)
 }
 

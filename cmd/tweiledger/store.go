@@ -160,5 +160,10 @@ func (s storeLog) lines(ctx context.Context, from uint64) iter.Seq2[[]byte, erro
 }
 
 func (s storeLog) append(ctx context.Context, appends []domain.Append) (taken uint64, err error) {
-	return s.Import(ctx, appends)
+	taken, err = s.Import(ctx, appends)
+	if errors.Is(err, domain.ErrUnavailable) {
+		// It was tried before the last time, and what became of that is not known.
+		err = fmt.Errorf("%w: %w", domain.ErrOutcomeUnknown, err)
+	}
+	return taken, err
 }
