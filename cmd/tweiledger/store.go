@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,11 +120,14 @@ func (h home) claimForStore() error {
 	if err := os.MkdirAll(h.dir, 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(h.dir, storeMark), []byte(mark), 0o666)
+	// Whole or not there: a mark that says nothing would keep every later start out.
+	return writeWhole(filepath.Join(h.dir, storeMark), mark)
 }
 
 // mark is what the folder's mark says: the prefix, as the address may change.
-func (h home) mark() string { return "log in a store, --log-prefix " + h.LogPrefix + "\n" }
+func (h home) mark() string {
+	return "log in a store, --log-prefix " + cmp.Or(h.LogPrefix, eventstore.DefaultPrefix) + "\n"
+}
 
 func (h home) refuseViewsOfStore() error {
 	switch _, err := os.Stat(filepath.Join(h.dir, storeMark)); {
