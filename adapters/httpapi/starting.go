@@ -10,8 +10,8 @@ import (
 
 // ServeStarting serves on a listener as API.Serve does, while the service cannot begin yet because the log is away. GET
 // /readyz says so, with what why returns, and what does not need the log is served: GET /livez, /metrics and
-// /openapi.yaml. All else is 503, to whom may ask for it. Of a Config it needs neither ledger, views nor log. It goes on
-// until ctx ends, and leaves the listener open for Serve.
+// /openapi.yaml. All else is 503, to whom may ask for it. Of a Config it needs neither ledger, views nor log. It goes
+// on until ctx ends, and leaves the listener open for Serve.
 func ServeStarting(ctx context.Context, listener *net.TCPListener, cfg Config, why func() error) error {
 	err := newStarting(cfg, why).Serve(ctx, keptOpen{listener})
 	return errors.Join(err, listener.SetDeadline(time.Time{}))

@@ -28,9 +28,9 @@ type benchCommand struct {
 
 // Help implements kong.HelpProvider.
 func (benchCommand) Help() string {
-	return `Each ratio is measured against a denominator in the same run, on the same file system, interleaved with it in at
-least five rounds; the median counts. Nothing is remembered from an earlier run. The design's bounds are meant for the
-default --events: fewer events only show that it works.
+	return `Each ratio is measured against a denominator in the same run, on the same file system, interleaved with it in
+at least five rounds; the median counts. Nothing is remembered from an earlier run. The design's bounds are meant for
+the default --events: fewer events only show that it works.
 
 JSON has under "bounds" what each ratio has to reach, and whether it does.
 
@@ -58,12 +58,17 @@ func (b *benchmark) bound(ratio float64) benchBound {
 // benchmarks are the keys of DESIGN section 8. Those that start serving processes again and again come last: what they
 // send makes the logs longer.
 var benchmarks = []benchmark{
-	{"ingest_batch", "engagements a second in batches of 1,000 ÷ lines a second appended to a bare Pebble", 0.25, 0.5, false, measureIngestBatch},
+	{"ingest_batch", "engagements a second in batches of 1,000 ÷ lines a second appended to a bare Pebble",
+		0.25, 0.5, false, measureIngestBatch},
 	{"ingest_folded", "the same until every view has caught up ÷ the same", 0.12, 0.25, false, measureIngestFolded},
-	{"ingest_single", "engagements a second from 32 goroutines ÷ lines a second written and synced by one", 2, 4, false, measureIngestSingle},
-	{"rebuild", "events a second folded from zero into views on the disk ÷ events a second read and decoded", 0.25, 0.5, false, measureRebuild},
-	{"read_statement", "statements a second over 16 connections ÷ answers a second of a handler that writes as many bytes", 0.5, 0.8, false, measureReadStatement},
-	{"as_of_flat", "time of statements as of random sizes, post of 1,000,000 entries ÷ post of 100", 2, 1.2, true, measureAsOfFlat},
+	{"ingest_single", "engagements a second from 32 goroutines ÷ lines a second written and synced by one",
+		2, 4, false, measureIngestSingle},
+	{"rebuild", "events a second folded from zero into views on the disk ÷ events a second read and decoded",
+		0.25, 0.5, false, measureRebuild},
+	{"read_statement", "statements a second over 16 connections ÷ answers a second of a handler that writes as many bytes",
+		0.5, 0.8, false, measureReadStatement},
+	{"as_of_flat", "time of statements as of random sizes, post of 1,000,000 entries ÷ post of 100",
+		2, 1.2, true, measureAsOfFlat},
 	{"as_of_time_flat", "the same as of random times", 5, 2, true, measureAsOfTimeFlat},
 	{"memory_flat", "resident bytes of a serving process, large log ÷ small log", 1.5, 1.1, true, measureMemoryFlat},
 	{"start_flat", "seconds to ready after kill -9, large log ÷ small log", 2, 1.2, true, measureStartFlat},
@@ -249,8 +254,8 @@ func (r *benchResult) write(w io.Writer, chosen []benchmark) error {
 		if b.atMost {
 			bound = "≤"
 		}
-		fmt.Fprintf(table, "%s\t%.3f\t%s %g\t%s %g\t%.6g\t%.6g\t%s\t%s\n", b.key, r.Ratios[b.key], bound, b.floor, bound, b.aim,
-			median(f.Numerators), median(f.Denominators), f.Unit, b.what)
+		fmt.Fprintf(table, "%s\t%.3f\t%s %g\t%s %g\t%.6g\t%.6g\t%s\t%s\n", b.key, r.Ratios[b.key],
+			bound, b.floor, bound, b.aim, median(f.Numerators), median(f.Denominators), f.Unit, b.what)
 	}
 	return table.Flush()
 }

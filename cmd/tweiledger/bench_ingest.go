@@ -36,7 +36,9 @@ type benchLedger struct {
 }
 
 // newBenchLedger makes a ledger in a new folder of the run, with views or without.
-func (r *benchRun) newBenchLedger(ctx context.Context, name string, engagements int, folded bool) (*benchLedger, error) {
+func (r *benchRun) newBenchLedger(
+	ctx context.Context, name string, engagements int, folded bool,
+) (*benchLedger, error) {
 	b, err := openBenchLedger(ctx, filepath.Join(r.dir, name), folded)
 	if err != nil {
 		return nil, err

@@ -30,9 +30,9 @@ type copyCommand struct {
 
 // Help is the command's help beyond its flags.
 func (*copyCommand) Help() string {
-	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source. It
-restores an export, and moves a log to another folder or machine, or into an EventStoreDB and back. Nobody else may write
-to the target meanwhile.
+	return `Copies events as they are, in the log's order: an export of the copy is the same bytes as one of the source.
+It restores an export, and moves a log to another folder or machine, or into an EventStoreDB and back. Nobody else may
+write to the target meanwhile.
 
 It can be stopped at any time and run again. Then it compares every line that the target has with the source, goes on
 behind the last, and in the end reads the whole target again and compares the SHA-256 of all lines, which is also that

@@ -180,5 +180,5 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 }
 
 // demoLike is an engagement to try: a like of the article by one who has not reacted yet.
-const demoLike = `{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/curl","id":"1","time":"2026-01-30T09:00:00Z",` +
-	`"data":{"post_id":"` + workload.ArticlePost + `","account_id":"you"}}`
+const demoLike = `{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/curl","id":"1",` +
+	`"time":"2026-01-30T09:00:00Z","data":{"post_id":"` + workload.ArticlePost + `","account_id":"you"}}`

@@ -17,7 +17,7 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-// service is the embedded ledger of a folder: the log, the views that follow it, and who decides.
+// service is a ledger: the log, in a folder or in a store, the views in a folder that follow it, and who decides.
 type service struct {
 	log ledgerLog
 	// embedded is the log where the folder holds it, nil where a store does.
@@ -36,8 +36,8 @@ type service struct {
 	folding     sync.WaitGroup
 }
 
-// openService opens the ledger of a place, which is made if it is not there, and lets the views follow the log. It keeps
-// minFree bytes of the file system free. Close it.
+// openService opens the ledger of a place, which is made if it is not there, and lets the views follow the log. It
+// keeps minFree bytes of the file system free. Close it.
 func openService(ctx context.Context, at home, minFree byteSize) (*service, error) {
 	log, err := at.openLog(minFree)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,7 +140,7 @@ func (w *storeWorld) answers(s *service) string {
 	views := s.views.Snapshot()
 	defer views.Close()
 	var all strings.Builder
-	fmt.Fprintln(&all, views.Size(), views.Position())
+	fmt.Fprintln(&all, views.Size(), views.Position(), viewsCheckpoint(w.t, s))
 	scopes := []domain.Scope{{}}
 	for statement, err := range views.Balances(projections.AsOf{}) {
 		if err != nil {
@@ -169,6 +171,20 @@ func (w *storeWorld) answers(s *service) string {
 		fmt.Fprintf(&all, "%s %v\n", text, journal)
 	}
 	return all.String()
+}
+
+// viewsCheckpoint returns the row of the views' checkpoint, which is the first one. Beside size and position it has the
+// hashes of the first and of the last event folded.
+func viewsCheckpoint(t *testing.T, s *service) []byte {
+	t.Helper()
+	for row, err := range s.generations.Stores()[0].Scan(nil, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Clone(row.Value)
+	}
+	t.Fatal("the views have no checkpoint")
+	return nil
 }
 
 // TestStoreManyProcesses: three processes write through random faults of a cluster, each batch sent to two of them at the
@@ -334,57 +350,59 @@ func TestStoreForeignStream(t *testing.T) {
 	}
 }
 
+// aheadClock is a clock that is set forward.
+type aheadClock struct {
+	start time.Time
+	ahead atomic.Int64
+}
+
+func (c *aheadClock) now() time.Time { return c.start.Add(time.Duration(c.ahead.Load())) }
+
+// ledgerOn returns a started ledger on a store.
+func ledgerOn(t *testing.T, server *esdbtest.Server, clock *aheadClock) *domain.Ledger {
+	t.Helper()
+	log, err := openStore("--log", server.ConnectionString(), eventstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	ledger := domain.NewLedger(domain.Config{Log: log, Clock: clock.now, Messages: noMessages{}, ManyWriters: true})
+	if err := ledger.Start(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return ledger
+}
+
+// recordNow records an engagement of a reader, or a post where there is none, as of a clock.
+func recordNow(t *testing.T, ledger *domain.Ledger, clock *aheadClock, reader string) domain.Outcome {
+	t.Helper()
+	text := `"type":"tweiledger.post.liked.v1","data":{"post_id":"p","account_id":"` + reader + `"}`
+	if reader == "" {
+		text = `"type":"tweiledger.post.published.v1",` +
+			`"data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}`
+	}
+	line := fmt.Appendf(nil, `{"specversion":"1.0","source":"/web","id":"1%s","time":"%s",%s}`, reader,
+		domain.FormatTime(clock.now()), text)
+	return ledger.Record(t.Context(), domain.ParseEngagements([][]byte{line}))[0]
+}
+
 // TestStoreTariffOfAnotherProcess: a tariff that one process publishes gives the price in another from the moment on
 // that it takes effect, and one that cannot read the tariffs any more prices nothing.
 func TestStoreTariffOfAnotherProcess(t *testing.T) {
 	server := esdbtest.New(t, esdbtest.Options{})
-	var mu sync.Mutex
-	start := time.Now()
-	var ahead time.Duration
-	clock := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return start.Add(ahead)
-	}
-	advance := func(d time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		ahead += d
-	}
-	ledgers := make([]*domain.Ledger, 2)
-	for i := range ledgers {
-		log, err := openStore("--log", server.ConnectionString(), eventstore.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = log.Close() })
-		ledgers[i] = domain.NewLedger(domain.Config{Log: log, Clock: clock, Messages: noMessages{}, ManyWriters: true})
-		if err := ledgers[i].Start(t.Context(), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sent := 0
-	record := func(ledger *domain.Ledger, text string) domain.Outcome {
-		sent++
-		line := fmt.Sprintf(`{"specversion":"1.0","source":"/web","id":"%d","time":"%s",%s}`, sent, domain.FormatTime(clock()), text)
-		return ledger.Record(t.Context(), domain.ParseEngagements([][]byte{[]byte(line)}))[0]
-	}
-	like := func(account string) string {
-		return `"type":"tweiledger.post.liked.v1","data":{"post_id":"p","account_id":"` + account + `"}`
-	}
-	o := record(ledgers[0], `"type":"tweiledger.post.published.v1",`+
-		`"data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}`)
-	if o.Result != domain.Recorded {
+	clock := &aheadClock{start: time.Now()}
+	one, other := ledgerOn(t, server, clock), ledgerOn(t, server, clock)
+	if o := recordNow(t, one, clock, ""); o.Result != domain.Recorded {
 		t.Fatal(o.Detail, o.Rejection)
 	}
 	const lead = 15 * time.Minute
 	second := domain.DefaultTariff()
-	second.Version, second.EffectiveFrom = 2, clock().Add(lead+time.Second).UTC().Round(0)
-	if o := ledgers[0].PublishTariff(t.Context(), second, "ops"); o.Result != domain.Recorded {
+	second.Version, second.EffectiveFrom = 2, clock.now().Add(lead+time.Second).UTC().Round(0)
+	if o := one.PublishTariff(t.Context(), second, "ops"); o.Result != domain.Recorded {
 		t.Fatal(o.Detail, o.Rejection)
 	}
 	for step := range 40 {
-		o := record(ledgers[1], like(fmt.Sprint("reader", step)))
+		o := recordNow(t, other, clock, fmt.Sprint("reader", step))
 		if o.Result != domain.Recorded {
 			t.Fatalf("step %d: %s %s %v", step, o.Result, o.Detail, o.Rejection)
 		}
@@ -395,11 +413,11 @@ func TestStoreTariffOfAnotherProcess(t *testing.T) {
 		if got := o.Recorded.Event.Tariff; got != want {
 			t.Fatalf("at %s the price is of tariff %d, not %d", o.Recorded.Event.OccurredAt, got, want)
 		}
-		advance(time.Minute)
+		clock.ahead.Add(int64(time.Minute))
 	}
 	server.Node(0).Refuse()
-	advance(lead / 3)
-	if o := record(ledgers[1], like("late")); o.Result != domain.Failed {
+	clock.ahead.Add(int64(lead / 3))
+	if o := recordNow(t, other, clock, "late"); o.Result != domain.Failed {
 		t.Errorf("with tariffs that are too old: %s", o.Result)
 	}
 }
