@@ -177,11 +177,11 @@ func (v *Views) await(ctx context.Context, holds func() (yes bool, never error))
 }
 
 // FindMessage implements domain.MessageFinder as of what was folded: of several events the first, which with a switch
-// is the withdrawal. Once the fold has stopped it says nothing but why: what is recorded from then on it would never
-// see.
+// is the withdrawal. Where the views are of no use for that, it says nothing but why: once the fold has stopped, as what
+// is recorded from then on it would never see, and until it has caught up, as it has not seen what was recorded before.
 func (v *Views) FindMessage(ctx context.Context, m domain.Message) (domain.LogEvent, bool, error) {
-	if err := v.Status().Err; err != nil {
-		return domain.LogEvent{}, false, fmt.Errorf("the views follow the log no more: %w", err)
+	if err := v.follows(); err != nil {
+		return domain.LogEvent{}, false, err
 	}
 	s := v.Snapshot()
 	defer s.Close()
@@ -190,6 +190,22 @@ func (v *Views) FindMessage(ctx context.Context, m domain.Message) (domain.LogEv
 		return domain.LogEvent{}, false, err
 	}
 	return v.readPlace(ctx, places[0])
+}
+
+// follows returns why the views do not hold what was recorded up to now but for what is on its way to them, nil where
+// they do.
+func (v *Views) follows() error {
+	s := v.Status()
+	v.mu.Lock()
+	stands := v.serving.Load().standsStill()
+	v.mu.Unlock()
+	switch {
+	case s.Err != nil:
+		return fmt.Errorf("the views follow the log no more: %w", s.Err)
+	case !s.CaughtUp || stands:
+		return fmt.Errorf("%w: the views do not hold all that was recorded, with %d events folded", domain.ErrUnavailable, s.Size)
+	}
+	return nil
 }
 
 // FindEvent implements domain.EventFinder as of what was folded.

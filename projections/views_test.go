@@ -442,6 +442,23 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindMessageBeforeCaughtUp: what the views have not seen yet they do not call unknown.
+func TestFindMessageBeforeCaughtUp(t *testing.T) {
+	w := smallWorld(t, logtest.MemoryOptions{})
+	like := w.record(domain.Engagement{Type: domain.PostDisliked, PostID: postID(0), AccountID: accountID(0)})
+	views := open(t, projections.NewMemoryStore(t), w.log)
+	if _, found, err := views.FindMessage(t.Context(), like.Message); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("before the run: %v, %v", found, err)
+	}
+	start(t, views)
+	if err := views.Wait(t.Context(), like.Recorded.Position); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := views.FindMessage(t.Context(), like.Message); !found || err != nil {
+		t.Errorf("caught up: %v, %v", found, err)
+	}
+}
+
 func TestPost(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
 	o := w.record(domain.Engagement{Type: domain.PostPublished, PostID: "p", AccountID: "u", Title: "One", URL: "https://example.org/1", TimeToReadSeconds: 9})

@@ -140,9 +140,14 @@ func (a *API) unreadyForWrites(r *http.Request, reasons []unreadiness) []unreadi
 	if err := a.Ledger.Ready(ctx); err != nil {
 		reasons = append(reasons, unreadiness{purposeWrite, lackTariffsUnread, "nothing can be priced: " + err.Error()})
 	}
-	if err := a.Views.Status().Err; err != nil && a.ViewsDecide {
-		detail := "the fold has stopped, so it cannot be told what was recorded since: " + err.Error()
+	switch status := a.Views.Status(); {
+	case !a.ViewsDecide:
+	case status.Err != nil:
+		detail := "the fold has stopped, so it cannot be told what was recorded since: " + status.Err.Error()
 		reasons = append(reasons, unreadiness{purposeWrite, lackFoldStopped, detail})
+	case !status.CaughtUp:
+		detail := fmt.Sprintf("it cannot be told yet what was recorded before, with %d events folded", status.Size)
+		reasons = append(reasons, unreadiness{purposeWrite, lackBehind, detail})
 	}
 	if a.draining.Err() != nil {
 		reasons = append(reasons, unreadiness{purposeWrite, lackShuttingDown, errDraining.detail})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -207,6 +208,31 @@ func TestUnreadyLogAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.ready(purposeRead)
+}
+
+// TestUnreadyForWritesUntilCaughtUp: where the views tell which messages were recorded, nothing is taken before they can.
+func TestUnreadyForWritesUntilCaughtUp(t *testing.T) {
+	w := openWorld(t, func(c *Config) {
+		c.ViewsDecide = true
+		c.Views = openViews(t, memoryStore(t), c.Log)
+	})
+	got := w.get("/readyz?for=write").want(t, 503)
+	if body := string(got.body); !strings.Contains(body, `"purpose":"write","code":"views_behind"`) {
+		t.Errorf("the reasons are %s", body)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = w.api.Views.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	head, err := w.log.Head(t.Context())
+	if err == nil {
+		err = w.api.Views.Wait(t.Context(), head)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.get("/readyz?for=write").want(t, 200)
 }
 
 // fullStore is a store without space. Each refusal is sent on refused.

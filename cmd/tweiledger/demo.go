@@ -62,7 +62,7 @@ func (cmd *demoCommand) Run(ctx context.Context, c console) (err error) {
 	if err := refuseOtherLedger(ctx, s, dir); err != nil {
 		return err
 	}
-	if err := s.ledger.Start(ctx, tariffs); err != nil {
+	if err := s.begin(ctx, c, tariffs); err != nil {
 		return err
 	}
 	return cmd.show(ctx, c, s)

@@ -48,7 +48,7 @@ func (cmd *importCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	to, err := cmd.recorder(ctx, tariffs)
+	to, err := cmd.recorder(ctx, c, tariffs)
 	if err != nil {
 		return err
 	}

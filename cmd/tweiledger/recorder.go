@@ -70,7 +70,7 @@ func (c *client) record(ctx context.Context, engagements [][]byte) (answers []an
 
 // recorder opens the place for engagements. A folder is made if it is not there, and its log begins with the tariffs or
 // must have the same.
-func (cmd *importCommand) recorder(ctx context.Context, tariffs domain.Tariffs) (recorder, error) {
+func (cmd *importCommand) recorder(ctx context.Context, c console, tariffs domain.Tariffs) (recorder, error) {
 	if cmd.URL != "" {
 		return cmd.client()
 	}
@@ -78,7 +78,7 @@ func (cmd *importCommand) recorder(ctx context.Context, tariffs domain.Tariffs) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ledger.Start(ctx, tariffs); err != nil {
+	if err := s.begin(ctx, c, tariffs); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return folderRecorder{s}, nil

@@ -71,6 +71,16 @@ func openServiceOn(ctx context.Context, log ledgerLog, dir string, minFree byteS
 	return s, nil
 }
 
+// begin begins the log with the tariffs where it is empty, else it must have the same. Where the views decide whether a
+// message was recorded, it waits until they can.
+func (s *service) begin(ctx context.Context, c console, tariffs domain.Tariffs) error {
+	err := s.ledger.Start(ctx, tariffs)
+	if err == nil && s.embedded == nil {
+		err = s.caughtUp(ctx, c)
+	}
+	return err
+}
+
 // openService opens the ledger of a place that no process serves, which must be there.
 func (p *place) openService(ctx context.Context) (*service, error) {
 	if !p.isStore() {

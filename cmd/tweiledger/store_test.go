@@ -43,7 +43,7 @@ func newStoreWorld(t *testing.T, n int, o esdbtest.Options) *storeWorld {
 		})
 		// Which of them begins the log is up to them.
 		starting.Go(func() {
-			if err := s.ledger.Start(t.Context(), nil); err != nil {
+			if err := s.begin(t.Context(), console{io.Discard, io.Discard}, nil); err != nil {
 				t.Error(err)
 			}
 		})
