@@ -317,7 +317,11 @@ func (a *appender) answer(response *streams.BatchAppendResp) {
 	id := uint64(response.GetCorrelationId().GetStructured().GetLeastSignificantBits())
 	if f := a.flights[id]; f != nil {
 		delete(a.flights, id)
-		f.is(answerTo(f.append, response))
+		answer := answerTo(f.append, response)
+		if len(answer.Positions) == 1 {
+			a.log.landmark.note(answer.Positions[0], f.append.Events[0].Canonical)
+		}
+		f.is(answer)
 		signal(a.wake)
 	}
 }

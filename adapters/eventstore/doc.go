@@ -52,4 +52,7 @@
 // position. So is a log that ends before what was its end when it began to be read. Nothing under the prefix is skipped.
 // An append that gets another revision than its line says, as on a stream that somebody deleted, is domain.ErrCorrupt
 // too.
+//
+// At each connection the last event that was seen is looked for first. Where it is gone, the store was restored from a
+// backup, and nothing that is known of the log may be used any more: everything fails with ErrReplaced from then on.
 package eventstore

@@ -20,9 +20,13 @@ func (l *Log) read(e *recorded) (domain.LogEvent, error) {
 		return event, corrupt(e, "its id is not that of its bytes, so it is not the ledger's")
 	}
 	stream, revision, ok := domain.LinePlace(event.Canonical)
-	if ok && (string(stream) != string(name[len(l.prefix):]) || uint64(revision) != e.GetStreamRevision()) {
+	if !ok {
+		return event, nil // of another version, which is for who decodes it
+	}
+	if string(stream) != string(name[len(l.prefix):]) || uint64(revision) != e.GetStreamRevision() {
 		return event, corrupt(e, "its line is of revision %d of stream %q", revision, stream)
 	}
+	l.landmark.note(event.Position, event.Canonical)
 	return event, nil
 }
 

@@ -35,6 +35,8 @@ type finder struct {
 	end    context.CancelCauseFunc
 	ended  chan struct{}
 	trying sync.WaitGroup
+	// replaced is closed once the store was seen to have another log: then no more is tried.
+	replaced chan struct{}
 
 	mu      sync.Mutex // guards what is below
 	found   *node      // nil while there is none
@@ -43,7 +45,7 @@ type finder struct {
 }
 
 func newFinder(l *Log) *finder {
-	f := &finder{log: l, ended: make(chan struct{}), changed: make(chan struct{})}
+	f := &finder{log: l, ended: make(chan struct{}), changed: make(chan struct{}), replaced: make(chan struct{})}
 	f.ctx, f.end = context.WithCancelCause(context.Background())
 	go f.run()
 	return f
@@ -153,6 +155,11 @@ func (f *finder) run() {
 				f.log.logger.Warn("store_away", "store", f.log.address.String(), "error", err)
 			}
 			f.set(nil, err)
+			if errors.Is(err, ErrReplaced) {
+				close(f.replaced)
+				<-f.ctx.Done()
+				return
+			}
 		}
 		f.sleep(jitter(wait))
 		wait = min(2*wait, lastWait)

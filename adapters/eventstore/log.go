@@ -56,6 +56,7 @@ type Log struct {
 	silence  time.Duration
 	logger   *slog.Logger
 	inFlight int
+	landmark landmark
 	finder   *finder
 }
 

@@ -51,7 +51,10 @@ func (n *node) connect(l *Log) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, l.patience())
 	defer cancel()
-	if err = l.probe(ctx, n); err != nil {
+	if err = l.probe(ctx, n); err == nil {
+		err = l.stillSame(ctx, n)
+	}
+	if err != nil {
 		return err
 	}
 	// The call of the appends lasts as long as the node; opening it may not.

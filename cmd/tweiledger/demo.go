@@ -109,7 +109,7 @@ func (cmd *demoCommand) show(ctx context.Context, c console, s *service) error {
 	srv := startServer(s, listener, guards{}, nil)
 	err = cmd.send(ctx, c, s, srv)
 	if err == nil && !cmd.Once {
-		s.untilDone(ctx, c, srv, nil)
+		err = s.untilDone(ctx, c, srv, nil)
 	}
 	return errors.Join(err, srv.Close())
 }

@@ -105,13 +105,14 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		slog.Warn("serving_without_tls", "address", srv.origin, "reason", "whoever is on the way can read the tokens")
 	}
 	announce()
-	s.untilDone(ctx, c, srv, hangUp)
-	return srv.Close()
+	err = s.untilDone(ctx, c, srv, hangUp)
+	return errors.Join(err, srv.Close())
 }
 
-// untilDone returns when ctx ends or the server has ended. Meanwhile it shows how the views are rebuilt, and reads the
-// server's files again whenever hangUp, which may be nil, says so.
-func (s *service) untilDone(ctx context.Context, c console, srv *server, hangUp <-chan os.Signal) {
+// untilDone returns when ctx ends or the server has ended, and with an error where the store has another log than
+// before: what the process knows of it must not be used any more. Meanwhile it shows how the views are rebuilt, and
+// reads the server's files again whenever hangUp, which may be nil, says so.
+func (s *service) untilDone(ctx context.Context, c console, srv *server, hangUp <-chan os.Signal) error {
 	showing, cancel := context.WithCancel(ctx)
 	shown := s.showFold(showing, c)
 	defer func() {
@@ -124,9 +125,12 @@ func (s *service) untilDone(ctx context.Context, c console, srv *server, hangUp 
 			srv.guards.reload()
 		case <-ctx.Done():
 			slog.Info("stopping", "folded", s.views.Status().Size)
-			return
+			return nil
 		case <-srv.ended:
-			return
+			return nil
+		case <-s.replaced():
+			slog.Error("log_replaced", "error", s.log.Writable())
+			return fmt.Errorf("start it again, and send again what was sent since the backup: %w", s.log.Writable())
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/metrics"
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
@@ -69,6 +70,14 @@ func openServiceOn(ctx context.Context, log ledgerLog, dir string, minFree byteS
 	s.ledger = domain.NewLedger(config)
 	s.fold()
 	return s, nil
+}
+
+// replaced returns a channel that is closed once a store has another log than before.
+func (s *service) replaced() <-chan struct{} {
+	if log, ok := s.log.(*eventstore.Log); ok {
+		return log.Replaced()
+	}
+	return nil
 }
 
 // begin begins the log with the tariffs where it is empty, else it must have the same. Where the views decide whether a

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -134,7 +135,8 @@ func (cmd *serveCommand) tryToStart(
 	}
 }
 
-// isAway reports whether an error says that a log is away, which may have been so in the middle of an append.
+// isAway reports whether an error says that a log is away for now, which may have been so in the middle of an append.
 func isAway(err error) bool {
-	return errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrOutcomeUnknown)
+	return !errors.Is(err, eventstore.ErrReplaced) &&
+		(errors.Is(err, domain.ErrUnavailable) || errors.Is(err, domain.ErrOutcomeUnknown))
 }
