@@ -1,5 +1,10 @@
 package domain
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Treasury is the account of the platform's own side. It is no identifier that anybody may send.
 const Treasury = "treasury"
 
@@ -20,9 +25,41 @@ func ValidID(s string) bool {
 	return true
 }
 
+const idCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:@-"
+
 var idByte = func() (ok [256]bool) {
-	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:@-") {
+	for _, c := range []byte(idCharacters) {
 		ok[c] = true
 	}
 	return ok
 }()
+
+// idPattern returns a regular expression that matches the identifiers.
+func idPattern() string { return patternBut(MaxIDBytes, "", ".", "..", Treasury) }
+
+// patternBut returns a regular expression that matches what has at most so many of an identifier's characters, but for
+// some words. RE2 cannot look ahead, so these are taken apart, character by character.
+func patternBut(most int, words ...string) string {
+	if len(words) == 0 {
+		return fmt.Sprintf("[%s]{0,%d}", idCharacters, most)
+	}
+	rests := map[rune][]string{}
+	for _, word := range words {
+		if word != "" {
+			rests[rune(word[0])] = append(rests[rune(word[0])], word[1:])
+		}
+	}
+	pattern, others := "", ""
+	for _, c := range idCharacters {
+		if rest := rests[c]; rest != nil {
+			pattern += fmt.Sprintf("[%c]%s|", c, patternBut(most-1, rest...))
+		} else {
+			others += string(c)
+		}
+	}
+	pattern = fmt.Sprintf("(?:%s[%s]%s)", pattern, others, patternBut(most-1))
+	if !slices.Contains(words, "") {
+		pattern += "?"
+	}
+	return pattern
+}

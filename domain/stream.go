@@ -1,6 +1,9 @@
 package domain
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Stream names a stream, a consistency boundary of the log. The names are frozen:
 //
@@ -79,13 +82,20 @@ func (s Stream) Parse() (kind StreamKind, subject, account string, ok bool) {
 	return 0, "", "", false
 }
 
-// StreamPrefixes returns what the names of all streams begin with.
-func StreamPrefixes() []string {
-	prefixes := []string{string(TariffStream)}
+// StreamPattern returns a regular expression, for RE2 and for .NET, that matches the names that Parse takes apart. It
+// may stand behind another one, and ends with the end of the text.
+func StreamPattern() string {
+	id := idPattern()
+	var single, perAccount []string
 	for _, k := range streamPrefixes {
-		prefixes = append(prefixes, k.prefix)
+		if k.perAccount {
+			perAccount = append(perAccount, k.prefix)
+		} else {
+			single = append(single, k.prefix)
+		}
 	}
-	return prefixes
+	return fmt.Sprintf(`(?:%s|(?:%s)%s|(?:%s)%s/%s)\z`,
+		TariffStream, strings.Join(single, "|"), id, strings.Join(perAccount, "|"), id, id)
 }
 
 var streamPrefixes = []struct {

@@ -103,10 +103,12 @@ func (l *Log) subscriptionRequest(after domain.Position) *streams.ReadReq {
 
 // filter lets through what is to be read.
 func (l *Log) filter() *streams.ReadReq_Options_Filter {
+	names := &streams.ReadReq_Options_FilterOptions_Expression{Regex: l.pattern}
+	if l.pattern == "" {
+		names.Prefix = []string{l.prefix}
+	}
 	return &streams.ReadReq_Options_Filter{Filter: &streams.ReadReq_Options_FilterOptions{
-		Filter: &streams.ReadReq_Options_FilterOptions_StreamIdentifier{
-			StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: l.filters},
-		},
+		Filter:                       &streams.ReadReq_Options_FilterOptions_StreamIdentifier{StreamIdentifier: names},
 		Window:                       &streams.ReadReq_Options_FilterOptions_Max{Max: searchWindow},
 		CheckpointIntervalMultiplier: 1,
 	}}

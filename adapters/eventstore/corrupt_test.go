@@ -79,9 +79,15 @@ func TestSkipForeign(t *testing.T) {
 	insert := func(stream string) {
 		server.Insert(esdbtest.RawEvent{Stream: "ledger." + stream, ID: uuid.New(), Type: "Happened", Data: []byte("{}")})
 	}
-	insert("test")
+	foreign := []string{"test", "tariffs", "tariff-test", "reading-x", "post-test-result/1", "report-nightly run"}
+	for _, stream := range foreign {
+		insert(stream)
+	}
 	positions := must(t, l, appendOf("post-p", domain.NoStream, 2))
-	insert("test")
+	for _, stream := range foreign {
+		insert(stream)
+	}
+	server.Insert(esdbtest.RawEvent{Stream: "ledgerspost-p", ID: uuid.New(), Type: "Happened", Data: []byte("{}")})
 	if head, err := l.Head(patient(t)); err != nil || head != positions[1] {
 		t.Errorf("the head is %s, %v, want %s", head, err, positions[1])
 	}

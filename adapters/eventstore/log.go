@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func ValidPrefix(prefix string) error {
 type Log struct {
 	address  *Address
 	prefix   string
-	filters  []string // what the names of streams begin with of which events are read
+	pattern  string // matches the names of streams of which events are read; "" for all with the prefix
 	deadline time.Duration
 	silence  time.Duration
 	logger   *slog.Logger
@@ -83,17 +84,13 @@ func Open(address *Address, o Options) (*Log, error) {
 	l := &Log{
 		address:  address,
 		prefix:   o.Prefix,
-		filters:  []string{o.Prefix},
 		deadline: address.deadline(),
 		silence:  o.Silence,
 		logger:   o.Logger,
 		inFlight: o.InFlight,
 	}
 	if o.SkipForeign {
-		l.filters = domain.StreamPrefixes()
-		for i := range l.filters {
-			l.filters[i] = l.prefix + l.filters[i]
-		}
+		l.pattern = "^" + regexp.QuoteMeta(l.prefix) + domain.StreamPattern()
 	}
 	l.finder = newFinder(l)
 	return l, nil
