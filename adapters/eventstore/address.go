@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,11 @@ func (a *Address) seeds() []string {
 		seeds[i] = s.String()
 	}
 	return seeds
+}
+
+// SharesHost reports whether two addresses name a host and a port that are the same: so they are of one store.
+func (a *Address) SharesHost(other *Address) bool {
+	return slices.ContainsFunc(a.seeds(), func(seed string) bool { return slices.Contains(other.seeds(), seed) })
 }
 
 // isCluster reports whether the leader is to be asked for.

@@ -43,6 +43,31 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestSharesHost(t *testing.T) {
+	for _, test := range []struct {
+		one, other string
+		want       bool
+	}{
+		{"esdb://node?tls=false", "esdb://admin:secret@node:2113", true},
+		{"esdb://a,b:1", "esdb+discover://c,b:1", true},
+		{"esdb+discover://a", "esdb://a", true},
+		{"esdb://a:1", "esdb://a:2", false},
+		{"esdb://a,b", "esdb://c,d", false},
+	} {
+		one, err := ParseAddress(test.one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := ParseAddress(test.other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if one.SharesHost(other) != test.want || other.SharesHost(one) != test.want {
+			t.Errorf("%s and %s: %v", one, other, !test.want)
+		}
+	}
+}
+
 func TestRefusedAddresses(t *testing.T) {
 	for address, why := range map[string]string{
 		"":                                               "esdb://",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -86,7 +87,7 @@ func (cmd *copyCommand) Run(ctx context.Context, c console) (err error) {
 	return nil
 }
 
-// checkFlags refuses flags that would do nothing.
+// checkFlags refuses flags that would do nothing, and those that would do harm.
 func (cmd *copyCommand) checkFlags() error {
 	for _, f := range []struct {
 		flag, place string
@@ -100,6 +101,29 @@ func (cmd *copyCommand) checkFlags() error {
 			return &usageError{fmt.Sprintf("%s is for a log in a store, and %s is none", f.flag, f.place),
 				"a store's address is like esdb://host:2113"}
 		}
+	}
+	if isStoreAddress(cmd.From) && isStoreAddress(cmd.To) {
+		return cmd.checkPrefixes()
+	}
+	return nil
+}
+
+// checkPrefixes refuses to copy within a store where one prefix begins the other: the ledger of the shorter one would
+// meet the other's events, and stop.
+func (cmd *copyCommand) checkPrefixes() error {
+	from, err := parseStore("--from", cmd.From, cmd.FromPrefix)
+	if err != nil {
+		return err
+	}
+	to, err := parseStore("--to", cmd.To, cmd.ToPrefix)
+	if err != nil {
+		return err
+	}
+	one := cmp.Or(cmd.FromPrefix, eventstore.DefaultPrefix)
+	other := cmp.Or(cmd.ToPrefix, eventstore.DefaultPrefix)
+	if from.SharesHost(to) && (strings.HasPrefix(one, other) || strings.HasPrefix(other, one)) {
+		return &usageError{fmt.Sprintf("in one store the prefixes %s and %s cannot stand together, as one begins the other",
+			one, other), "give another --to-prefix, like ledger2."}
 	}
 	return nil
 }
