@@ -44,11 +44,13 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	bar := newBar(c.notes, "exporting", "events", -1)
+	empty := cmd.From == 0
 	out := bufio.NewWriterSize(c.out, 1<<16)
 	for line, err := range from.lines(ctx, cmd.From) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("the export is not whole: %w", err), out.Flush())
 		}
+		empty = false
 		// A writer that fails keeps the error for Flush.
 		_, _ = out.Write(line)
 		if err := out.WriteByte('\n'); err != nil {
@@ -57,6 +59,9 @@ func (cmd *exportCommand) Run(ctx context.Context, c console) (err error) {
 		_ = bar.Add(1)
 	}
 	bar.end()
+	if empty {
+		return errors.New("there is no event: a log begins with a tariff, so this is not a whole one")
+	}
 	return out.Flush()
 }
 
