@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -51,6 +52,12 @@ func ParseAddress(address string) (*Address, error) {
 		return nil, fmt.Errorf("gossipTimeout is %d seconds, and has to be at least 1", config.GossipTimeout)
 	case config.DefaultDeadline != nil && *config.DefaultDeadline <= 0:
 		return nil, errors.New("defaultDeadline is a number of milliseconds from 1 on")
+	}
+	// A connection reads them again, and goes on trying where it cannot.
+	if config.UserCertFile != "" {
+		if _, err := tls.LoadX509KeyPair(config.UserCertFile, config.UserKeyFile); err != nil {
+			return nil, fmt.Errorf("userCertFile and userKeyFile: %w", err)
+		}
 	}
 	return &Address{config}, nil
 }

@@ -89,6 +89,7 @@ func TestRefusedAddresses(t *testing.T) {
 		"esdb://node?tls=false&defaultDeadline=soon":     "defaultDeadline",
 		"esdb://node?tlsCAFile=/no/such/file":            "/no/such/file",
 		"esdb://node?userCertFile=/a":                    "userKeyFile",
+		"esdb://node?userCertFile=/no/c&userKeyFile=/k":  "/no/c",
 		"esdb://admin:secret@node?tls=false":             "TLS only",
 		"esdb+discover://admin:secret@node?tls=false":    "TLS only",
 		"esdb://admin:secret@node1:1,node2?tls=false":    "TLS only",
