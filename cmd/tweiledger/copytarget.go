@@ -30,9 +30,6 @@ func (cmd *copyCommand) openTarget() (copyTarget, error) {
 		return nil, &usageError{fmt.Sprintf("--to: %q is neither a ledger's folder nor a store", to),
 			"a serving process takes no copies: copy into a folder, and serve it from there"}
 	}
-	if err := (home{dir: to}).refuseViewsOfStore(); err != nil {
-		return nil, err
-	}
 	if err := checkFolder(to, false); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,9 @@ func viewsFolder(dir string) string { return filepath.Join(dir, "views") }
 // checkFolder sees that dir holds a ledger, and where it need not exist yet, that nothing else is in its place: so a
 // mistaken path neither makes a folder nor puts a log among somebody's files.
 func checkFolder(dir string, mustExist bool) error {
+	if err := refuseViewsOfStore(dir); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(logFolder(dir))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -53,9 +56,6 @@ func notALedger(dir string) error {
 
 // openLog opens the log of a folder that must hold one.
 func openLog(dir string) (*pebblelog.Log, error) {
-	if err := (home{dir: dir}).refuseViewsOfStore(); err != nil {
-		return nil, err
-	}
 	if err := checkFolder(dir, true); err != nil {
 		return nil, err
 	}

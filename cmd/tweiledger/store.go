@@ -78,9 +78,6 @@ func (h home) openLog(minFree byteSize) (ledgerLog, error) {
 		return nil, err
 	}
 	if !h.isStore() {
-		if err := h.refuseViewsOfStore(); err != nil {
-			return nil, err
-		}
 		if err := checkFolder(h.dir, false); err != nil {
 			return nil, err
 		}
@@ -129,14 +126,14 @@ func (h home) mark() string {
 	return "log in a store, --log-prefix " + cmp.Or(h.LogPrefix, eventstore.DefaultPrefix) + "\n"
 }
 
-func (h home) refuseViewsOfStore() error {
-	switch _, err := os.Stat(filepath.Join(h.dir, storeMark)); {
+func refuseViewsOfStore(dir string) error {
+	switch _, err := os.Stat(filepath.Join(dir, storeMark)); {
 	case errors.Is(err, iofs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	}
-	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", h.dir),
+	return &usageError{fmt.Sprintf("%s holds the views of a log in a store", dir),
 		"give --log, or another folder with --data"}
 }
 
