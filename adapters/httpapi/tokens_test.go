@@ -32,9 +32,9 @@ func TestBadTokensFiles(t *testing.T) {
 	web := "tokens:\n" + good("web", aHash, "[write]")
 	other := strings.Repeat("1e", 32)
 	for name, test := range map[string]struct{ text, want string }{
-		"empty":              {"", "f:1:1: must be one YAML document"},
-		"only comments":      {"# none\n", "f:1:1: must be one YAML document"},
-		"two documents":      {web + "---\n" + web, "f:1:1: must be one YAML document"},
+		"empty":              {"", "f:1:1: nothing is in it: tokens must be a list of at least one token"},
+		"only comments":      {"# none\n", "f:1:1: nothing is in it"},
+		"two documents":      {web + "---\n" + web, "f:1:1: must be one YAML document, not 2"},
 		"no mapping":         {"- web\n", "f:1:1: must be a mapping"},
 		"no YAML":            {"tokens: [\n", "f:1:9: not valid YAML"},
 		"no UTF-8":           {"tokens: \xff\n", "f:1:1: not valid UTF-8"},

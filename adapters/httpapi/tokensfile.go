@@ -35,8 +35,12 @@ func parseTokens(name string, text []byte) (*tokenSet, error) {
 		}
 		return nil, f.errorAt(nil, "not valid YAML: %v", err)
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, f.errorAt(nil, "must be one YAML document with tokens in it, not %d", len(file.Docs))
+	if len(file.Docs) > 1 {
+		return nil, f.errorAt(nil, "must be one YAML document, not %d", len(file.Docs))
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil, f.errorAt(nil, "nothing is in it: tokens must be a list of at least one token: "+
+			"tweiledger token new makes one")
 	}
 	return f.set(file.Docs[0].Body)
 }
