@@ -47,7 +47,6 @@ type finder struct {
 func newFinder(l *Log) *finder {
 	f := &finder{log: l, ended: make(chan struct{}), changed: make(chan struct{}), replaced: make(chan struct{})}
 	f.ctx, f.end = context.WithCancelCause(context.Background())
-	go f.run()
 	return f
 }
 

@@ -93,6 +93,7 @@ func Open(address *Address, o Options) (*Log, error) {
 		l.pattern = "^" + regexp.QuoteMeta(l.prefix) + domain.StreamPattern()
 	}
 	l.finder = newFinder(l)
+	go l.finder.run() // who is told of a loss finds it by the log
 	return l, nil
 }
 
