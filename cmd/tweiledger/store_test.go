@@ -325,6 +325,37 @@ func TestStoreStoppedFold(t *testing.T) {
 	}
 }
 
+// TestStoreMissingRevision: the fold stops at an event that does not follow on its stream's last one, and names it.
+func TestStoreMissingRevision(t *testing.T) {
+	for missing, why := range []string{"post p: it was not published", "stream post-p goes on at revision 1, not 2"} {
+		w := newStoreWorld(t, 1, esdbtest.Options{})
+		w.record(0, [][]byte{
+			[]byte(`{"specversion":"1.0","type":"tweiledger.post.published.v1","source":"/web","id":"1",` +
+				`"time":"2026-01-29T09:00:00Z","data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}}`),
+			[]byte(`{"specversion":"1.0","type":"tweiledger.post.changed.v1","source":"/web","id":"2",` +
+				`"time":"2026-01-29T09:01:00Z","data":{"post_id":"p","title":"U"}}`),
+			[]byte(`{"specversion":"1.0","type":"tweiledger.post.changed.v1","source":"/web","id":"3",` +
+				`"time":"2026-01-29T09:02:00Z","data":{"post_id":"p","title":"V"}}`),
+		})
+		if !w.server.RemoveRevision("tweiledger.post-p", uint64(missing)) {
+			t.Fatal("nothing was removed")
+		}
+		s, err := openService(t.Context(), w.home(1), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.folding.Wait()
+		err = s.views.Status().Err
+		where := fmt.Sprintf("event %d at position ", missing+1)
+		if !errors.Is(err, domain.ErrCorrupt) || !strings.Contains(err.Error(), where) || !strings.Contains(err.Error(), why) {
+			t.Errorf("without revision %d the fold stopped with %v", missing, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestStoreForeignStream: a log under whose prefix somebody put events of another kind cannot be verified, but copied
 // without them, and the copy is whole.
 func TestStoreForeignStream(t *testing.T) {
