@@ -14,7 +14,8 @@
 //	revision      the one that the line says
 //
 // The store's idempotence compares ids, so it compares bytes. The position of an event is its commit and prepare
-// position. A log's index is not in the store: who follows the log counts.
+// position, which is asked of reads of a stream too: the store tells it there from 22.6 on (EventStoreDB's pull request
+// 3459), and before that gives all ones. A log's index is not in the store: who follows the log counts.
 //
 // # Appends
 //

@@ -26,7 +26,8 @@ type Config struct {
 	Writable func() error
 	// LogSize tells how many events the log has. Nil for a log that cannot tell without being read.
 	LogSize func(context.Context) (uint64, error)
-	// ViewsDecide says that the ledger asks the views whether a message was recorded: it takes nothing once they stand.
+	// ViewsDecide says that the ledger asks the views whether a message was recorded: it takes nothing before they have
+	// caught up, nor once they stand.
 	ViewsDecide bool
 	// Metrics serves GET /metrics. Nil for none.
 	Metrics http.Handler
