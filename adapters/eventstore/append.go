@@ -19,20 +19,26 @@ import (
 
 // Append sends all appends, in the order given, and waits for the answers.
 func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appended {
-	answers := make([]domain.Appended, len(appends))
 	n, err := l.node(ctx)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return answerAll(answers, notSent(err))
+		return slices.Repeat([]domain.Appended{{Err: notSent(err)}}, len(appends))
 	}
+	answers := l.appendAt(ctx, n, appends)
+	l.addPositions(ctx, appends, answers)
+	return answers
+}
+
+// appendAt appends at a node. Not all answers tell positions.
+func (l *Log) appendAt(ctx context.Context, n *node, appends []domain.Append) []domain.Appended {
+	answers := make([]domain.Appended, len(appends))
 	timed, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
 	defer cancel()
 	if n.appends.do(timed, appends, answers) {
 		n.lose(errSilent)
 	}
-	l.addPositions(ctx, appends, answers)
 	return answers
 }
 
@@ -55,13 +61,6 @@ func (l *Log) addPositions(ctx context.Context, appends []domain.Append, answers
 			})
 		}
 	}
-}
-
-func answerAll(answers []domain.Appended, err error) []domain.Appended {
-	for i := range answers {
-		answers[i].Err = err
-	}
-	return answers
 }
 
 // notSent returns the error of an append that was not sent.
@@ -168,11 +167,11 @@ func newAppender(n *node, l *Log) (*appender, error) {
 // close waits until the call has ended, which it does with its node.
 func (a *appender) close() { a.running.Wait() }
 
-// useful reports whether an append was ever answered.
-func (a *appender) useful() bool {
+// answers returns how many appends were answered.
+func (a *appender) answers() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.answered > 0
+	return a.answered
 }
 
 // do has appends sent, and waits until all have an answer or ctx ends. It reports whether the store was silent until

@@ -69,19 +69,27 @@ func (w *writer) next(i int) domain.Append {
 // Three processes write to the same streams while the store fails in all ways at once: what was acknowledged is there
 // just once, at the revision and position that were told, and nothing that was refused. A fourth one follows.
 func TestFaultsAtRandom(t *testing.T) {
+	for name, old := range map[string]bool{"22.6": false, "before 22.6": true} {
+		t.Run(name, func(t *testing.T) {
+			faultsAtRandom(t, esdbtest.Options{Nodes: 3, WriteTimeout: 200 * time.Millisecond, NoStreamPositions: old})
+		})
+	}
+}
+
+func faultsAtRandom(t *testing.T, options esdbtest.Options) {
 	const processes, writers, count = 3, 4, 200
-	server := double(t, esdbtest.Options{Nodes: 3, WriteTimeout: 200 * time.Millisecond})
+	server := double(t, options)
 	server.LagFollowers(5)
 	server.PlayAtRandom(20, esdbtest.Rates{
 		RefuseAppend: 0.03, DropAppend: 0.005, AbortAppend: 0.03, LateAppend: 0.1, ChangeLeader: 0.003,
 		CutRead: 0.05, CutSubscription: 0.002, SilenceSubscription: 0.0005, BogusCheckpoint: 0.01,
 	})
-	options := Options{Prefix: "ledger.", Silence: 200 * time.Millisecond}
-	f := following(t, openLog(t, server.ConnectionString(), options))
+	opened := Options{Prefix: "ledger.", Silence: 200 * time.Millisecond}
+	f := following(t, openLog(t, server.ConnectionString(), opened))
 	var all []*writer
 	var writing sync.WaitGroup
 	for range processes {
-		l := openLog(t, server.ConnectionString(), options)
+		l := openLog(t, server.ConnectionString(), opened)
 		for range writers {
 			n := len(all)
 			w := &writer{number: n, log: l, rng: rand.New(rand.NewPCG(uint64(n), 0))}

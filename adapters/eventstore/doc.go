@@ -14,8 +14,7 @@
 //	revision      the one that the line says
 //
 // The store's idempotence compares ids, so it compares bytes. The position of an event is its commit and prepare
-// position, which is asked of reads of a stream too: the store tells it there from 22.6 on (EventStoreDB's pull request
-// 3459), and before that gives all ones. A log's index is not in the store: who follows the log counts.
+// position. A log's index is not in the store: who follows the log counts.
 //
 // # Appends
 //
@@ -25,6 +24,10 @@
 // An append that was sent and not answered, because the connection broke, the leader changed or time was up, is
 // domain.ErrOutcomeUnknown; the same append sent again finds what became of it. One that was not sent is
 // domain.ErrUnavailable.
+//
+// An answer has the position of the last event of its append. Those of several events are read from the stream, where
+// EventStoreDB before 22.6 gives all ones (its pull request 3459). There each event that is read from a stream is
+// appended once more, as it is and where it is: the store finds it by its id, adds nothing, and answers with its position.
 //
 // # Connections
 //

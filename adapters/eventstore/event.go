@@ -26,12 +26,10 @@ func (l *Log) read(e *recorded) (domain.LogEvent, error) {
 	if string(stream) != string(name[len(l.prefix):]) || uint64(revision) != e.GetStreamRevision() {
 		return event, corrupt(e, "its line is of revision %d of stream %q", revision, stream)
 	}
-	l.landmark.note(event.Position, event.Canonical)
+	if event.Position != unplaced {
+		l.landmark.note(event.Position, event.Canonical)
+	}
 	return event, nil
-}
-
-func positionOf(e *recorded) domain.Position {
-	return domain.NewPosition(e.GetCommitPosition(), e.GetPreparePosition())
 }
 
 func idOf(e *recorded) (id uuid.UUID) {
@@ -43,7 +41,10 @@ func idOf(e *recorded) (id uuid.UUID) {
 
 // corrupt returns the domain.ErrCorrupt of an event.
 func corrupt(e *recorded, format string, args ...any) error {
-	return fmt.Errorf("event %s, revision %d of the store's stream %q, at position %d/%d: %s: %w",
-		idOf(e), e.GetStreamRevision(), e.GetStreamIdentifier().GetStreamName(),
-		e.GetCommitPosition(), e.GetPreparePosition(), fmt.Sprintf(format, args...), domain.ErrCorrupt)
+	where := fmt.Sprintf("at position %d/%d", e.GetCommitPosition(), e.GetPreparePosition())
+	if positionOf(e) == unplaced {
+		where = "whose position the store does not tell"
+	}
+	return fmt.Errorf("event %s, revision %d of the store's stream %q, %s: %s: %w", idOf(e), e.GetStreamRevision(),
+		e.GetStreamIdentifier().GetStreamName(), where, fmt.Sprintf(format, args...), domain.ErrCorrupt)
 }

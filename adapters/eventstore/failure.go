@@ -68,6 +68,8 @@ func (l *Log) failed(ctx context.Context, n *node, err error) error {
 		return err
 	case n.ctx.Err() != nil:
 		err = n.lost() // whatever it looks like
+	case errors.Is(err, domain.ErrUnavailable): // an append that a read needed was refused
+		return err
 	case !isDropped(err) && !errors.Is(err, errSlow) && status.Code(err) != codes.PermissionDenied:
 		n.lose(err)
 	}

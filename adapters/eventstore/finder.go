@@ -135,11 +135,11 @@ func (f *finder) run() {
 	for f.ctx.Err() == nil {
 		n, err := f.connect(leader)
 		if leader = ""; err == nil {
-			began := time.Now()
+			began, answers := time.Now(), n.appends.answers()
 			f.use(n)
 			leader, err = n.leader(), n.lost()
 			clear(said)
-			if time.Since(began) > steady || n.appends.useful() {
+			if time.Since(began) > steady || n.appends.answers() > answers {
 				wait = firstWait
 			}
 			f.tryAgain(err)

@@ -55,6 +55,9 @@ func stored(t testing.TB, c *esdb.Client, stream string) (events []*esdb.Recorde
 	}
 }
 
+// untold is the position that the client gives to an event of a stream of a store before 22.6.
+var untold = esdb.Position{Commit: math.MaxUint64, Prepare: math.MaxUint64}
+
 // The format is frozen: what another program finds in the store under the names of the ledger.
 func TestFormat(t *testing.T) {
 	address := addressOf(t, esdbtest.Options{SplitPositions: true})
@@ -68,7 +71,8 @@ func TestFormat(t *testing.T) {
 		commit, prepare := position.Numbers()
 		if e.EventType != a.Events[0].Type.String() || e.ContentType != "application/json" ||
 			!bytes.Equal(e.Data, line) || e.EventNumber != uint64(a.Expected+1) || len(e.UserMetadata) != 0 ||
-			e.EventID != domain.StoreID(line) || e.Position != (esdb.Position{Commit: commit, Prepare: prepare}) {
+			e.EventID != domain.StoreID(line) ||
+			e.Position != (esdb.Position{Commit: commit, Prepare: prepare}) && e.Position != untold {
 			t.Errorf("%s: the store has %+v", line, e)
 		}
 	}

@@ -49,7 +49,7 @@ func (l *Log) stillSame(ctx context.Context, n *node) error {
 	read, err := l.call(ctx, n.reads, l.streamRequest(stream, revision, 1))
 	for err == nil {
 		var e *recorded
-		if e, err = read(); e == nil {
+		if e, err = l.placed(ctx, n, read)(); e == nil || err != nil {
 			continue
 		}
 		if positionOf(e) == position && idOf(e) == domain.StoreID(line) {

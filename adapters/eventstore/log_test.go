@@ -14,6 +14,7 @@ func TestLog(t *testing.T) {
 		"a cluster":           {Nodes: 3},
 		"TLS and credentials": {TLS: true, Username: "admin", Password: "changeit"},
 		"split positions":     {SplitPositions: true},
+		"before 22.6":         oldStore,
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := addressOf(t, options)

@@ -51,17 +51,16 @@ func (n *node) connect(l *Log) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, l.patience())
 	defer cancel()
-	if err = l.probe(ctx, n); err == nil {
-		err = l.stillSame(ctx, n)
-	}
-	if err != nil {
+	if err = l.probe(ctx, n); err != nil {
 		return err
 	}
 	// The call of the appends lasts as long as the node; opening it may not.
 	late := context.AfterFunc(ctx, func() { n.lose(errSilent) })
 	defer late()
-	n.appends, err = newAppender(n, l)
-	return err
+	if n.appends, err = newAppender(n, l); err != nil {
+		return err
+	}
+	return l.stillSame(ctx, n)
 }
 
 // lost returns why the node was lost.

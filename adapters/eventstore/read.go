@@ -58,7 +58,7 @@ func (l *Log) readStream(
 	if err != nil {
 		return true, l.failed(ctx, n, err)
 	}
-	inbox := l.receive(reading, consecutive(read, uint64(*next)))
+	inbox := l.receive(reading, l.placed(reading, n, consecutive(read, uint64(*next))))
 	for {
 		events, err := inbox.take(reading, l.deadline)
 		if isEnd(err) {

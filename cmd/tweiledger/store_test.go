@@ -191,12 +191,20 @@ func viewsCheckpoint(t *testing.T, s *service) []byte {
 // same time. What was answered is in the log once, what was rejected is not, verify agrees, and all of them answer the
 // same.
 func TestStoreManyProcesses(t *testing.T) {
+	for name, old := range map[string]bool{"22.6": false, "before 22.6": true} {
+		t.Run(name, func(t *testing.T) {
+			manyProcesses(t, esdbtest.Options{Nodes: 3, WriteTimeout: 200 * time.Millisecond, NoStreamPositions: old})
+		})
+	}
+}
+
+func manyProcesses(t *testing.T, o esdbtest.Options) {
 	engagements := 1500
 	if long() {
 		engagements = 20_000
 	}
 	random := seeded(t)
-	w := newStoreWorld(t, 3, esdbtest.Options{Nodes: 3, WriteTimeout: 200 * time.Millisecond})
+	w := newStoreWorld(t, 3, o)
 	lines := campaignLoad(random, engagements)
 	const posts, batch = 20, 50
 	w.record(0, lines[:posts])

@@ -1,6 +1,7 @@
 package esdbtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -59,11 +60,22 @@ func (n *Node) authenticate(ctx context.Context, method string) error {
 	return nil
 }
 
-// authorize refuses the streams that DenyAccess named.
-func (s *Server) authorize(stream string) error {
+// authorizeRead refuses the streams that DenyAccess named.
+func (s *Server) authorizeRead(stream string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, prefix := range s.denied {
+	return authorize(stream, s.denied)
+}
+
+// authorizeAppend refuses those too that DenyAppends named.
+func (s *Server) authorizeAppend(stream string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(authorize(stream, s.denied), authorize(stream, s.readOnly))
+}
+
+func authorize(stream string, denied []string) error {
+	for _, prefix := range denied {
 		if strings.HasPrefix(stream, prefix) {
 			return errAccessDenied
 		}

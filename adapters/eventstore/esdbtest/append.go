@@ -58,7 +58,7 @@ type taken struct {
 // take decides on a request and stores what it brings.
 func (n *Node) take(leaderOnly bool, r *request) (taken, error) {
 	s := n.server
-	if err := s.authorize(r.stream); err != nil {
+	if err := s.authorizeAppend(r.stream); err != nil {
 		return taken{}, err
 	}
 	s.mu.Lock()

@@ -39,8 +39,9 @@
 //
 // A read is no snapshot: it goes on to what is the end when it comes there. A stream that is missing is told by the
 // first answer. Positions grow and leave gaps. A read forwards begins with the event at its position, a subscription
-// behind it; all ones are the end. A subscription begins with its confirmation, says once that it caught up, and where
-// it has a filter it sends a checkpoint after each maxSearchWindow × checkpointIntervalMultiplier events that it
+// behind it; all ones are the end. With Options.NoStreamPositions all ones are also the position of every event that is
+// read from a stream, as before 22.6. A subscription begins with its confirmation, says once that it caught up, and
+// where it has a filter it sends a checkpoint after each maxSearchWindow × checkpointIntervalMultiplier events that it
 // considered. It is never dropped for being slow unless DropSlowConsumers says so.
 //
 // # A cluster
@@ -58,7 +59,7 @@
 //	connections    Node.Refuse, Node.Accept, Node.DropConnections
 //	the cluster    ChangeLeader, ChangeLeaderAfter, LoseLeader, HoldReplication, LoseUnreplicated, LagFollowers
 //	the log        Insert, RemoveRevision, SoftDelete, Restore
-//	access         DenyAccess, Options.Username, Options.WrongName
+//	access         DenyAccess, DenyAppends, Options.Username, Options.WrongName
 //	at random      PlayAtRandom
 //
 // A fault is on before the method returns. What is stored can be asked of the server itself (Events, Length), so that a

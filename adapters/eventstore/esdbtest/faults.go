@@ -162,6 +162,13 @@ func (s *Server) DenyAccess(prefix string) {
 	s.denied = append(s.denied, prefix)
 }
 
+// DenyAppends refuses appends to streams whose names begin with prefix, from now on.
+func (s *Server) DenyAppends(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readOnly = append(s.readOnly, prefix)
+}
+
 // Subscriptions is the number of subscriptions that are open.
 func (s *Server) Subscriptions() (open int) {
 	for _, n := range s.nodes {

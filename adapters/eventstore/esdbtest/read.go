@@ -10,6 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 )
 
 // pageEvents is how many events are looked for at a time: a read is no snapshot, it goes on to what is the end then.
@@ -80,7 +81,7 @@ func (n *Node) newReader(o *streams.ReadReq_Options, call streams.Streams_ReadSe
 	if name == "" {
 		name = "$all"
 	}
-	if err := n.server.authorize(name); err != nil {
+	if err := n.server.authorizeRead(name); err != nil {
 		return nil, err
 	}
 	n.server.mu.Lock()
@@ -93,14 +94,23 @@ func (r *reader) send(resp any) error { return r.call.SendMsg(resp) }
 
 // show sends an event.
 func (r *reader) show(e *event) error {
-	if r.textIDs {
-		resp, err := withTextIDs(e.wire)
-		if err != nil {
-			return err
-		}
-		return r.send(resp)
+	unplaced := r.stream != "" && r.node.server.options.NoStreamPositions
+	if !r.textIDs && !unplaced {
+		return r.send(encoded(e.wire))
 	}
-	return r.send(encoded(e.wire))
+	var resp streams.ReadResp
+	if err := proto.Unmarshal(e.wire, &resp); err != nil {
+		return err
+	}
+	event := resp.GetEvent()
+	if unplaced {
+		event.Event.CommitPosition, event.Event.PreparePosition = math.MaxUint64, math.MaxUint64
+		event.Position = &streams.ReadResp_ReadEvent_NoPosition{NoPosition: &shared.Empty{}}
+	}
+	if r.textIDs {
+		event.Event.Id = &shared.UUID{Value: &shared.UUID_String_{String_: e.id.String()}}
+	}
+	return r.send(&resp)
 }
 
 // window returns events from an index on that the node shows: at most the rest of a part of the log, none at the end.

@@ -2,6 +2,7 @@ package esdbtest
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,47 @@ func TestEventsComeBackWhole(t *testing.T) {
 	}
 	if e.CreatedDate.Before(before) || e.CreatedDate.After(time.Now().Add(time.Second)) {
 		t.Errorf("it was created at %s", e.CreatedDate)
+	}
+}
+
+// Before 22.6 the events of a stream come without their positions, those of $all with them.
+func TestNoStreamPositions(t *testing.T) {
+	s := New(t, Options{NoStreamPositions: true})
+	c := client(t, s.ConnectionString())
+	result := mustAppend(t, c, "a", esdb.NoStream{}, 1)
+	read := func(r *esdb.ReadStream, err error) *esdb.ResolvedEvent {
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		got, err := r.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	ones := esdb.Position{Commit: math.MaxUint64, Prepare: math.MaxUint64}
+	got := read(c.ReadStream(patient(t), "a", esdb.ReadStreamOptions{}, 1))
+	if got.Event.Position != ones || got.Commit != nil || string(got.Event.Data) != string(events(1)[0].Data) {
+		t.Errorf("in its stream it is %+v", got.Event)
+	}
+	got = read(c.ReadAll(patient(t), esdb.ReadAllOptions{}, 1))
+	if got.Event.Position.Commit != result.CommitPosition || got.Commit == nil {
+		t.Errorf("in $all it is %+v", got.Event)
+	}
+}
+
+// Where appends are denied, reads are not.
+func TestDenyAppends(t *testing.T) {
+	s := New(t, Options{})
+	c := client(t, s.ConnectionString())
+	mustAppend(t, c, "a", esdb.NoStream{}, 1)
+	s.DenyAppends("a")
+	if _, err := c.AppendToStream(patient(t), "a", esdb.AppendToStreamOptions{}, events(2)...); err == nil {
+		t.Error("the append was taken")
+	}
+	if seen, err := readStream(t, c, "a", esdb.ReadStreamOptions{}, 10); err != nil || len(seen) != 1 {
+		t.Errorf("it shows %v, %v", seen, err)
 	}
 }
 

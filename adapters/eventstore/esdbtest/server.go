@@ -45,6 +45,8 @@ type Options struct {
 	Username, Password string
 	// WriteTimeout is how long an append waits for its replication, 2 s by default.
 	WriteTimeout time.Duration
+	// NoStreamPositions has reads of a stream tell no positions but all ones, as before 22.6.
+	NoStreamPositions bool
 	// SplitPositions gives events prepare positions that are below their commit positions, as events of the server's
 	// explicit transactions have them. By default the two are equal.
 	SplitPositions bool
@@ -67,8 +69,9 @@ type Server struct {
 	epoch      int // how often events were lost
 	held       bool
 	replicated int
-	lag        int // how many events followers are behind
-	denied     []string
+	lag        int      // how many events followers are behind
+	denied     []string // prefixes of streams
+	readOnly   []string // likewise
 	orders     orders
 
 	replication broadcast // when replicated or epoch changes

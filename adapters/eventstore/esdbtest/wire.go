@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that codec falls back on
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // Keys and values of an event's system metadata.
@@ -165,21 +163,6 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return mem.BufferSlice{mem.SliceBuffer(b)}, nil
 	}
 	return c.CodecV2.Marshal(v)
-}
-
-// withTextIDs is an answer with the event's id as text, for a reader that asked for it.
-func withTextIDs(wire []byte) (*streams.ReadResp, error) {
-	var resp streams.ReadResp
-	if err := proto.Unmarshal(wire, &resp); err != nil {
-		return nil, err
-	}
-	event := resp.GetEvent().GetEvent()
-	id, err := parseUUID(event.GetId())
-	if err != nil {
-		return nil, err
-	}
-	event.Id = &shared.UUID{Value: &shared.UUID_String_{String_: id.String()}}
-	return &resp, nil
 }
 
 // parseUUID reads an id in either of its forms.
