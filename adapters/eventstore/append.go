@@ -34,9 +34,7 @@ func (l *Log) Append(ctx context.Context, appends []domain.Append) []domain.Appe
 // appendAt appends at a node. Not all answers tell positions.
 func (l *Log) appendAt(ctx context.Context, n *node, appends []domain.Append) []domain.Appended {
 	answers := make([]domain.Appended, len(appends))
-	timed, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
-	defer cancel()
-	if n.appends.do(timed, appends, answers) {
+	if n.appends.do(ctx, appends, answers) {
 		n.lose(errSilent)
 	}
 	return answers
@@ -47,13 +45,17 @@ const readsAtOnce = 16
 
 // addPositions reads the positions of appends whose answers do not tell them.
 func (l *Log) addPositions(ctx context.Context, appends []domain.Append, answers []domain.Appended) {
+	missing := func(a domain.Appended) bool { return a.Err == nil && a.Positions == nil }
+	if !slices.ContainsFunc(answers, missing) {
+		return
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
 	defer cancel()
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	room := make(chan struct{}, readsAtOnce)
 	for i := range answers {
-		if answers[i].Err == nil && answers[i].Positions == nil {
+		if missing(answers[i]) {
 			room <- struct{}{}
 			reading.Go(func() {
 				answers[i] = l.positions(ctx, &appends[i])
@@ -174,8 +176,8 @@ func (a *appender) answers() uint64 {
 	return a.answered
 }
 
-// do has appends sent, and waits until all have an answer or ctx ends. It reports whether the store was silent until
-// the deadline.
+// do has appends sent, and waits until all have an answer, a call has taken its time, or ctx ends. It reports whether
+// the store was silent until the deadline.
 func (a *appender) do(ctx context.Context, appends []domain.Append, answers []domain.Appended) (silent bool) {
 	j := &job{done: make(chan struct{})}
 	for i := range appends {
@@ -190,9 +192,13 @@ func (a *appender) do(ctx context.Context, appends []domain.Append, answers []do
 		return false
 	}
 	a.begin(j)
+	late := time.NewTimer(a.log.deadline)
+	defer late.Stop()
 	select {
 	case <-j.done:
 		return false
+	case <-late.C:
+		return a.abandon(j, errSilent)
 	case <-ctx.Done():
 		return a.abandon(j, context.Cause(ctx))
 	}

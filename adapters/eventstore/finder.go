@@ -59,16 +59,9 @@ func (f *finder) close() {
 // from then on it fails at once.
 func (f *finder) node(ctx context.Context) (*node, error) {
 	for {
-		f.mu.Lock()
-		found, away, changed := f.found, f.away, f.changed
-		f.mu.Unlock()
-		switch {
-		case f.ctx.Err() != nil:
-			return nil, domain.ErrClosed
-		case found != nil && found.ctx.Err() == nil:
-			return found, nil
-		case found == nil && away != nil:
-			return nil, f.unavailable(away)
+		n, changed, err := f.look()
+		if n != nil || err != nil {
+			return n, err
 		}
 		select {
 		case <-changed:
@@ -76,6 +69,21 @@ func (f *finder) node(ctx context.Context) (*node, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// look returns the leader's connection, or why there is none; while one is looked for, what tells that this has changed.
+func (f *finder) look() (_ *node, changed <-chan struct{}, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.ctx.Err() != nil:
+		return nil, nil, domain.ErrClosed
+	case f.found != nil && f.found.ctx.Err() == nil:
+		return f.found, nil, nil
+	case f.found == nil && f.away != nil:
+		return nil, nil, f.unavailable(f.away)
+	}
+	return nil, f.changed, nil
 }
 
 // state returns nil while there is a connection, else why not.

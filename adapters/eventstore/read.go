@@ -93,6 +93,9 @@ func consecutive(read receiver, next uint64) receiver {
 
 // node returns the leader's connection, for which it waits no longer than a call may take.
 func (l *Log) node(ctx context.Context) (*node, error) {
+	if n, _, err := l.finder.look(); n != nil || err != nil {
+		return n, err
+	}
 	timed, cancel := context.WithTimeout(ctx, l.deadline)
 	defer cancel()
 	n, err := l.finder.node(timed)
