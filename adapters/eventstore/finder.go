@@ -99,9 +99,17 @@ func (f *finder) state() error {
 	return f.unavailable(f.away)
 }
 
-func (f *finder) unavailable(err error) error {
-	return fmt.Errorf("the store at %s: %w: %w", f.log.address, domain.ErrUnavailable, err)
+func (f *finder) unavailable(why error) error { return &unavailableError{f.log.address.String(), why} }
+
+// unavailableError is a domain.ErrUnavailable without its text, which is about appends: reads fail with this too.
+type unavailableError struct {
+	store string
+	why   error
 }
+
+func (e *unavailableError) Error() string { return "the store at " + e.store + ": " + e.why.Error() }
+
+func (e *unavailableError) Unwrap() []error { return []error{domain.ErrUnavailable, e.why} }
 
 func (f *finder) set(n *node, away error) {
 	f.mu.Lock()
