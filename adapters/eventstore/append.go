@@ -49,7 +49,8 @@ func (l *Log) addPositions(ctx context.Context, appends []domain.Append, answers
 	if !slices.ContainsFunc(answers, missing) {
 		return
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.deadline, errSilent)
+	// One for the read, and one to ask where it does not tell.
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*l.deadline, errSilent)
 	defer cancel()
 	var reading sync.WaitGroup
 	defer reading.Wait()
@@ -295,10 +296,16 @@ func (a *appender) nextToSend() *flight {
 	return f
 }
 
+// errBatchEnded: the call of the appends ended without a reason, as at a store that closes.
+var errBatchEnded = errors.New("the store ended the call of the appends")
+
 // receive takes the answers until the call ends. Then nobody knows what became of what was sent.
 func (a *appender) receive() {
 	for {
 		response, err := a.call.Recv()
+		if isEnd(err) {
+			err = errBatchEnded
+		}
 		if err != nil {
 			a.node.lose(refusal(err, a.call.Trailer()))
 			break

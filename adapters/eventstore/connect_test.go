@@ -226,7 +226,7 @@ func TestAppendsEndAtOnce(t *testing.T) {
 	following(t, l)
 	eventually(t, "there is a wait that is too long for calls", func() bool {
 		err := fmt.Sprint(l.Writable())
-		return strings.Contains(err, "connecting again") && strings.Contains(err, "shutting down")
+		return strings.Contains(err, "connecting again") && strings.Contains(err, "ended the call of the appends")
 	})
 	if lost := said.count("store_lost"); lost > 20 {
 		t.Errorf("it was connected %d times", lost)

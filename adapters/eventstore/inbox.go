@@ -2,7 +2,6 @@ package eventstore
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"time"
@@ -126,4 +125,4 @@ func signal(c chan struct{}) {
 }
 
 // isEnd reports whether a call gave all that it had.
-func isEnd(err error) bool { return errors.Is(err, io.EOF) }
+func isEnd(err error) bool { return err == io.EOF }

@@ -49,13 +49,20 @@ func (l *Log) stillSame(ctx context.Context, n *node) error {
 	read, err := l.call(ctx, n.reads, l.streamRequest(stream, revision, 1))
 	for err == nil {
 		var e *recorded
-		if e, err = l.placed(ctx, n, read)(); e == nil || err != nil {
+		if e, err = read(); e == nil || err != nil {
 			continue
 		}
-		if positionOf(e) == position && idOf(e) == domain.StoreID(line) {
-			return nil
+		found := []domain.LogEvent{{Position: positionOf(e), Canonical: e.GetData()}}
+		if idOf(e) != domain.StoreID(line) {
+			return replaced(stream, revision, position)
 		}
-		return replaced(stream, revision, position)
+		if _, err = l.place(ctx, n, stream, revision, found); err != nil {
+			continue
+		}
+		if found[0].Position != position {
+			return replaced(stream, revision, position)
+		}
+		return nil
 	}
 	if isEnd(err) || errors.Is(err, domain.ErrStreamNotFound) || errors.Is(err, domain.ErrCorrupt) {
 		return replaced(stream, revision, position)

@@ -36,9 +36,9 @@ func (f *finder) open(endpoint string) (*node, error) {
 	n.ctx, n.lose = context.WithCancelCause(f.ctx)
 	err := n.connect(f.log)
 	if err != nil {
-		n.lose(err)
+		n.lose(err) // unless it was lost before, and that is why
 		n.close()
-		return nil, fmt.Errorf("%s: %w", endpoint, err)
+		return nil, fmt.Errorf("%s: %w", endpoint, n.lost())
 	}
 	return n, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/tweiledger/tweiledger/domain"
 )
@@ -17,43 +16,49 @@ func positionOf(e *recorded) domain.Position {
 	return domain.NewPosition(e.GetCommitPosition(), e.GetPreparePosition())
 }
 
-// placed receives events with the positions that a read of a stream may not tell.
-func (l *Log) placed(ctx context.Context, n *node, read receiver) receiver {
-	return func() (*recorded, error) {
-		e, err := read()
-		if err == nil && e != nil && positionOf(e) == unplaced {
-			err = l.place(ctx, n, e)
+// place asks a node where the events of a stream are that it showed without their positions, the first of them at a
+// revision: by an append of each where it is. The store finds it there by its id, whatever its type, adds nothing, and
+// answers with its position. It returns how many have one before the first that has none, and why that has none:
+// domain.ErrUnavailable, where it cannot be had now, gives the node up for nobody.
+func (l *Log) place(
+	ctx context.Context, n *node, stream domain.Stream, first domain.Revision, events []domain.LogEvent,
+) (placed int, err error) {
+	var again []domain.Append
+	var asked []*domain.LogEvent
+	for i := range events {
+		if events[i].Position == unplaced {
+			asked = append(asked, &events[i])
+			again = append(again, domain.Append{
+				Stream: stream, Expected: first + domain.Revision(i) - 1,
+				Events: []domain.EncodedEvent{{Type: domain.PostPublished, Canonical: events[i].Canonical}},
+			})
 		}
-		return e, err
 	}
+	if again == nil {
+		return len(events), nil
+	}
+	for i, answer := range l.appendAt(ctx, n, again) {
+		if answer.Positions == nil {
+			return int(again[i].Expected + 1 - first), notPlaced(&again[i], answer.Err)
+		}
+		asked[i].Position = answer.Positions[0]
+	}
+	return len(events), nil
 }
 
-// place asks the node for the position of an event that it has just shown, by an append of that event where it is: the
-// store finds it there by its id, stores nothing, and answers with its position. What is not the ledger's, or of a type
-// that is not known here, stays without; who reads the event refuses it.
-func (l *Log) place(ctx context.Context, n *node, e *recorded) error {
-	stream, ours := strings.CutPrefix(string(e.GetStreamIdentifier().GetStreamName()), l.prefix)
-	kind, known := domain.ParseEventType(e.GetMetadata()["type"])
-	if !ours || !known || idOf(e) != domain.StoreID(e.GetData()) {
-		return nil
+// notPlaced returns the error of a read whose event has no position, by that of the append that asked for it.
+func notPlaced(a *domain.Append, err error) error {
+	what := fmt.Sprintf("asking where revision %d of stream %s is", a.Expected+1, a.Stream)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s: %w: the store does not say", what, domain.ErrUnavailable)
+	case errors.Is(err, domain.ErrCorrupt):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, domain.ErrRevisionConflict), errors.Is(err, domain.ErrAppendTooLarge):
+		return fmt.Errorf("%s: the store showed it and has it not: %v: %w", what, err, domain.ErrCorrupt)
+	case errors.Is(err, domain.ErrUnavailable), errors.Is(err, domain.ErrClosed):
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	revision := domain.Revision(e.GetStreamRevision())
-	again := domain.Append{
-		Stream: domain.Stream(stream), Expected: revision - 1,
-		Events: []domain.EncodedEvent{{Type: kind, Canonical: e.GetData()}},
-	}
-	switch answer := l.appendAt(ctx, n, []domain.Append{again})[0]; {
-	case errors.Is(answer.Err, domain.ErrRevisionConflict) || errors.Is(answer.Err, domain.ErrCorrupt):
-		return corrupt(e, "the store showed it and does not have it: %v", answer.Err)
-	case errors.Is(answer.Err, domain.ErrUnavailable):
-		return fmt.Errorf("asking where revision %d of stream %s is: %w", revision, stream, answer.Err)
-	case answer.Err != nil:
-		return fmt.Errorf("asking where revision %d of stream %s is: %v", revision, stream, answer.Err)
-	case answer.Positions == nil:
-		return fmt.Errorf("the store does not say where revision %d of stream %s is", revision, stream)
-	default:
-		position := answer.Positions[0]
-		e.CommitPosition, e.PreparePosition = position.Numbers()
-		return nil
-	}
+	// That its outcome is unknown is about an append that nobody made.
+	return fmt.Errorf("%s: %w: %v", what, domain.ErrUnavailable, err)
 }

@@ -2,15 +2,17 @@ package eventstore
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tweiledger/tweiledger/adapters/eventstore/esdbtest"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
 // oldStore is one before 22.6.
-var oldStore = esdbtest.Options{NoStreamPositions: true, SplitPositions: true}
+var oldStore = esdbtest.Options{NoStreamPositions: true}
 
 // Asking where the events of a stream are stores nothing, and says what a read of the whole log says.
 func TestPlaces(t *testing.T) {
@@ -42,6 +44,100 @@ func TestPlaceOfForeignEvent(t *testing.T) {
 	const where = `revision 1 of the store's stream "ledger.post-p", whose position the store does not tell`
 	if !errors.Is(err, domain.ErrCorrupt) || !strings.Contains(err.Error(), where) {
 		t.Errorf("the stream: %v, want that it is %s", err, where)
+	}
+}
+
+// A store that is not ready or too slow to say where an event is, once, is asked again, and nobody else notices.
+func TestPlaceAgain(t *testing.T) {
+	for name, refuse := range map[string]func(*esdbtest.Server){
+		"not ready": func(s *esdbtest.Server) { s.RefuseAppends(1) },
+		"timeout":   func(s *esdbtest.Server) { s.AbortAppends(1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := double(t, oldStore)
+			said := &journal{}
+			l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", Logger: said.logger()})
+			a := appendOf("post-p", domain.NoStream, 2)
+			must(t, l, a)
+			refuse(server)
+			if lines := linesOf(t, l, a.Stream); len(lines) != 2 {
+				t.Errorf("the stream has %q", lines)
+			}
+			if said.count("store_lost") != 0 {
+				t.Errorf("the log says\n%s", said)
+			}
+		})
+	}
+}
+
+// Each call has the whole deadline, also where a store that tells no positions needs more of them.
+func TestPlacesOfASlowStore(t *testing.T) {
+	server := double(t, oldStore)
+	l := openLog(t, server.ConnectionString()+"&defaultDeadline=2000", Options{Prefix: "ledger."})
+	a := appendOf("post-p", domain.NoStream, 3)
+	must(t, l, a)
+	server.DelayAnswers(1100 * time.Millisecond)
+	if lines := linesOf(t, l, a.Stream); len(lines) != 3 {
+		t.Errorf("the stream has %q", lines)
+	}
+	must(t, l, appendOf("post-q", domain.NoStream, 3))
+}
+
+// What is longer than an event may be is none, whatever its id.
+func TestPlaceOfLongEvent(t *testing.T) {
+	server := double(t, oldStore)
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
+	must(t, l, appendOf("post-p", domain.NoStream, 1))
+	long := []byte(strings.Repeat("x", domain.MaxEventBytes+1))
+	server.Insert(esdbtest.RawEvent{Stream: "ledger.post-p", Type: "PostLiked", ID: domain.StoreID(long), Data: long})
+	err := lastOf(l.ReadStream(patient(t), "post-p", 0))
+	if !errors.Is(err, domain.ErrCorrupt) || !strings.Contains(err.Error(), "revision 1 of stream post-p") {
+		t.Errorf("the stream: %v", err)
+	}
+}
+
+// An event of a newer program is one like any other, also as the last one that was seen.
+func TestPlaceOfNewerEvent(t *testing.T) {
+	server := double(t, oldStore)
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
+	must(t, l, appendOf("post-p", domain.NoStream, 1))
+	newer := appendOf("post-p", 0, 1).Events[0].Canonical
+	server.Insert(esdbtest.RawEvent{Stream: "ledger.post-p", Type: "PostShared", ID: domain.StoreID(newer), Data: newer})
+	var all, stream []domain.Position
+	for events, err := range l.Read(patient(t), domain.Position{}) {
+		for i := range events {
+			all = append(all, events[i].Position)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for event, err := range l.ReadStream(patient(t), "post-p", 0) {
+		if stream = append(stream, event.Position); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(all) != 2 || !slices.Equal(all, stream) {
+		t.Errorf("the log has them at %v, the stream at %v", all, stream)
+	}
+	server.Node(0).DropConnections()
+	if answer := settled(t, l, appendOf("post-q", domain.NoStream, 1)); answer.Err != nil {
+		t.Error(answer.Err)
+	}
+}
+
+// A call of appends that ends without a reason says nothing of the log.
+func TestPlaceAtNoEnd(t *testing.T) {
+	server := double(t, oldStore)
+	said := &journal{}
+	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", Logger: said.logger()})
+	must(t, l, appendOfLine(t, goldenLines()[0]))
+	server.EndBatches(true)
+	server.Node(0).DropConnections()
+	eventually(t, "it is said why", func() bool { return said.count("store_away") > 0 })
+	server.EndBatches(false)
+	if answer := settled(t, l, appendOf("post-q", domain.NoStream, 1)); answer.Err != nil {
+		t.Error(answer.Err)
 	}
 }
 

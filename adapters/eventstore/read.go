@@ -58,7 +58,8 @@ func (l *Log) readStream(
 	if err != nil {
 		return true, l.failed(ctx, n, err)
 	}
-	inbox := l.receive(reading, l.placed(reading, n, consecutive(read, uint64(*next))))
+	inbox := l.receive(reading, consecutive(read, uint64(*next)))
+	asked := 1 // who wants one event of a store that tells no positions asks for no more
 	for {
 		events, err := inbox.take(reading, l.deadline)
 		if isEnd(err) {
@@ -67,11 +68,18 @@ func (l *Log) readStream(
 		if err != nil {
 			return true, l.failed(ctx, n, err)
 		}
-		for i := range events {
-			*next++
-			if !yield(events[i], nil) {
-				return false, nil
+		for ; len(events) > 0; asked = min(2*asked, inboxEvents) {
+			placed, err := l.place(reading, n, stream, *next, events[:min(asked, len(events))])
+			for i := range events[:placed] {
+				*next++
+				if !yield(events[i], nil) {
+					return false, nil
+				}
 			}
+			if err != nil {
+				return true, l.failed(ctx, n, err)
+			}
+			events = events[placed:]
 		}
 	}
 }

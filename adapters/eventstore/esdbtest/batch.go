@@ -43,7 +43,7 @@ type pendingAppend struct {
 // BatchAppend takes many appends, and answers each as soon as it is done.
 func (n *Node) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	if n.server.isOrdered(func(o *orders) bool { return o.endBatches }) {
-		return errClosing
+		return nil
 	}
 	b := &batch{
 		node: n, call: call, leaderOnly: requiresLeader(call.Context()), wake: make(chan struct{}, 1),

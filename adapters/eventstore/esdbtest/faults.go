@@ -112,7 +112,8 @@ func (s *Server) DropAppends(n int) { s.order(func(o *orders) { o.drop = n }) }
 // AbortAppends takes the next n appends and deletions, and answers each as timed out: Aborted, in a batch Timeout.
 func (s *Server) AbortAppends(n int) { s.order(func(o *orders) { o.abort = n }) }
 
-// EndBatches ends calls of BatchAppend with Unavailable as they begin, from now on or, with false, no more.
+// EndBatches ends calls of BatchAppend as they begin, with OK, as 24.10.0 does where it fails: from now on or, with
+// false, no more.
 func (s *Server) EndBatches(end bool) { s.order(func(o *orders) { o.endBatches = end }) }
 
 // DelayAnswers has appends, deletions and reads answered so much later from now on; 0 ends it. Appends are stored at
