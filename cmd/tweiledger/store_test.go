@@ -281,17 +281,58 @@ func (w *storeWorld) campaign(random *rand.Rand, lines [][]byte, batch int) map[
 	return answered
 }
 
+// storePublish is a message with which ann publishes a post.
+func storePublish(id, post string) []byte {
+	return fmt.Appendf(nil, `{"specversion":"1.0","type":"tweiledger.post.published.v1","source":"/web","id":"%s",`+
+		`"time":"2026-01-29T09:00:00Z","data":{"post_id":"%s","account_id":"ann","title":"T","time_to_read_seconds":60}}`,
+		id, post)
+}
+
+// storeLike is a message with which an account likes the post p.
+func storeLike(id, account string) []byte {
+	return fmt.Appendf(nil, `{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/web","id":"%s",`+
+		`"time":"2026-01-29T09:01:00Z","data":{"post_id":"p","account_id":"%s"}}`, id, account)
+}
+
+// TestStoreReactionRace: of two messages with the same reaction, sent to two processes at the same time, one is paid.
+func TestStoreReactionRace(t *testing.T) {
+	const accounts = 100
+	w := newStoreWorld(t, 2, esdbtest.Options{})
+	w.record(0, [][]byte{storePublish("1", "p")})
+	outcomes := make([][]domain.Outcome, len(w.services))
+	var both sync.WaitGroup
+	for service := range w.services {
+		lines := make([][]byte, accounts)
+		for i := range lines {
+			lines[i] = storeLike(fmt.Sprintf("%d of %d", i, service), fmt.Sprint("a", i))
+		}
+		both.Go(func() { outcomes[service] = w.record(service, lines) })
+	}
+	both.Wait()
+	for i := range accounts {
+		paid := 0
+		for service := range w.services {
+			switch o := outcomes[service][i]; {
+			case o.Result == domain.Recorded && o.Recorded.Reason == "":
+				paid++
+			case o.Result != domain.Rejected || o.Rejection.Code != domain.CodeAlreadyReacted:
+				t.Errorf("account %d at service %d: %s %s %v", i, service, o.Result, o.Recorded.Reason, o.Rejection)
+			}
+		}
+		if paid != 1 {
+			t.Errorf("account %d is paid %d times", i, paid)
+		}
+	}
+	w.verify()
+	w.sameViews()
+}
+
 // TestStoreMessageTwice: a message that two processes took with different contents, since the views of one had not seen
 // it, is named by verify; once they have, it is a conflicting duplicate.
 func TestStoreMessageTwice(t *testing.T) {
 	w := newStoreWorld(t, 2, esdbtest.Options{})
-	publish := `{"specversion":"1.0","type":"tweiledger.post.published.v1","source":"/web","id":"1","time":"2026-01-29T09:00:00Z",` +
-		`"data":{"post_id":"p","account_id":"ann","title":"T","time_to_read_seconds":60}}`
-	like := func(account string) [][]byte {
-		return [][]byte{[]byte(`{"specversion":"1.0","type":"tweiledger.post.liked.v1","source":"/web","id":"2",` +
-			`"time":"2026-01-29T09:01:00Z","data":{"post_id":"p","account_id":"` + account + `"}}`)}
-	}
-	w.record(0, [][]byte{[]byte(publish)})
+	like := func(account string) [][]byte { return [][]byte{storeLike("2", account)} }
+	w.record(0, [][]byte{storePublish("1", "p")})
 	w.services[1].stopFolding()
 	w.services[1].folding.Wait()
 	for service, account := range []string{"bob", "cem"} {
@@ -315,9 +356,7 @@ func TestStoreStoppedFold(t *testing.T) {
 	w := newStoreWorld(t, 1, esdbtest.Options{})
 	s := w.services[0]
 	publish := func(id string) []domain.Received {
-		return domain.ParseEngagements([][]byte{fmt.Appendf(nil, `{"specversion":"1.0","type":"tweiledger.post.published.v1",`+
-			`"source":"/web","id":"%s","time":"2026-01-29T09:00:00Z",`+
-			`"data":{"post_id":"p%s","account_id":"ann","title":"T","time_to_read_seconds":60}}`, id, id)})
+		return domain.ParseEngagements([][]byte{storePublish(id, "p"+id)})
 	}
 	if o := s.ledger.Record(t.Context(), publish("1"))[0]; o.Result != domain.Recorded {
 		t.Fatal(o.Detail, o.Rejection)
