@@ -52,10 +52,10 @@ func (l *Log) stillSame(ctx context.Context, n *node) error {
 		if e, err = read(); e == nil || err != nil {
 			continue
 		}
-		found := []domain.LogEvent{{Position: positionOf(e), Canonical: e.GetData()}}
 		if idOf(e) != domain.StoreID(line) {
 			return replaced(stream, revision, position)
 		}
+		found := []domain.LogEvent{{Position: positionOf(e), Canonical: line}}
 		if _, err = l.place(ctx, n, stream, revision, found); err != nil {
 			continue
 		}
