@@ -331,7 +331,9 @@ func (a *appender) answer(response *streams.BatchAppendResp) {
 		delete(a.flights, id)
 		answer := answerTo(f.append, response)
 		if len(answer.Positions) == 1 {
-			a.log.landmark.note(answer.Positions[0], f.append.Events[0].Canonical)
+			a.log.lastSeen.note(landmark{
+				answer.Positions[0], f.append.Stream, f.append.Expected + 1, domain.StoreID(f.append.Events[0].Canonical),
+			})
 		}
 		f.is(answer)
 		signal(a.wake)

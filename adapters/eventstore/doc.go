@@ -26,8 +26,8 @@
 // domain.ErrUnavailable.
 //
 // An answer has the position of the last event of its append. Those of several events are read from the stream, where
-// EventStoreDB before 22.6 gives all ones (its pull request 3459). There each event that is read from a stream is
-// appended once more, as it is and where it is: the store finds it by its id, adds nothing, and answers with its position.
+// EventStoreDB before 22.6 gives all ones (its pull request 3459). There the line of each event that is read from a stream
+// is appended once more, where it is: the store finds it by its id, adds nothing, and answers with its position.
 //
 // # Connections
 //

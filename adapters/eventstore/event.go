@@ -19,15 +19,14 @@ func (l *Log) read(e *recorded) (domain.LogEvent, error) {
 	if idOf(e) != domain.StoreID(event.Canonical) {
 		return event, corrupt(e, "its id is not that of its bytes, so it is not the ledger's")
 	}
+	at := landmark{event.Position, domain.Stream(name[len(l.prefix):]), domain.Revision(e.GetStreamRevision()), idOf(e)}
+	// A line of another version, which may not say where it is, is for who decodes it.
 	stream, revision, ok := domain.LinePlace(event.Canonical)
-	if !ok {
-		return event, nil // of another version, which is for who decodes it
-	}
-	if string(stream) != string(name[len(l.prefix):]) || uint64(revision) != e.GetStreamRevision() {
+	if ok && (stream != at.stream || revision != at.revision) {
 		return event, corrupt(e, "its line is of revision %d of stream %q", revision, stream)
 	}
 	if event.Position != unplaced {
-		l.landmark.note(event.Position, event.Canonical)
+		l.lastSeen.note(at)
 	}
 	return event, nil
 }

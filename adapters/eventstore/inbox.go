@@ -124,5 +124,5 @@ func signal(c chan struct{}) {
 	}
 }
 
-// isEnd reports whether a call gave all that it had.
+// isEnd reports whether a call gave all that it had. The end of another call inside an error is none.
 func isEnd(err error) bool { return err == io.EOF }

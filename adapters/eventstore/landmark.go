@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/tweiledger/tweiledger/domain"
 )
 
@@ -14,65 +16,72 @@ import (
 // opened again. It comes with domain.ErrUnavailable.
 var ErrReplaced = errors.New("the store has another log than before")
 
-// landmark is the last event that the log was seen to have, by its position. At each connection it is looked for before
-// anybody uses that.
+// landmark is an event that the log was seen to have, and where.
 type landmark struct {
-	mu       sync.Mutex // guards the others
 	position domain.Position
-	line     []byte
+	stream   domain.Stream
+	revision domain.Revision
+	id       uuid.UUID // the store's
+}
+
+// lastSeen is the last event by its position that the log was seen to have. At each connection it is looked for before
+// anybody uses that.
+type lastSeen struct {
+	mu sync.Mutex // guards at
+	at landmark   // zero where nothing was seen yet
 }
 
 // note says that the log has an event.
-func (m *landmark) note(position domain.Position, line []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.position.Compare(position) < 0 {
-		m.position, m.line = position, line
+func (s *lastSeen) note(m landmark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at.position.Compare(m.position) < 0 {
+		s.at = m
 	}
 }
 
-func (m *landmark) last() (domain.Position, []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.position, m.line
+func (s *lastSeen) landmark() landmark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
 }
 
 // stillSame returns an ErrReplaced where a node does not have the landmark.
 func (l *Log) stillSame(ctx context.Context, n *node) error {
-	position, line := l.landmark.last()
-	stream, revision, ok := domain.LinePlace(line)
-	if !ok {
-		return nil // nothing was seen yet
+	m := l.lastSeen.landmark()
+	if m.position.IsStart() {
+		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read, err := l.call(ctx, n.reads, l.streamRequest(stream, revision, 1))
+	read, err := l.call(ctx, n.reads, l.streamRequest(m.stream, m.revision, 1))
 	for err == nil {
 		var e *recorded
 		if e, err = read(); e == nil || err != nil {
 			continue
 		}
-		if idOf(e) != domain.StoreID(line) {
-			return replaced(stream, revision, position)
+		if idOf(e) != m.id {
+			return m.replaced()
 		}
-		found := []domain.LogEvent{{Position: positionOf(e), Canonical: line}}
-		if _, err = l.place(ctx, n, stream, revision, found); err != nil {
+		found := []domain.LogEvent{{Position: positionOf(e), Canonical: e.GetData()}}
+		if _, err = l.place(ctx, n, m.stream, m.revision, found); err != nil {
 			continue
 		}
-		if found[0].Position != position {
-			return replaced(stream, revision, position)
+		if found[0].Position != m.position {
+			return m.replaced()
 		}
 		return nil
 	}
 	if isEnd(err) || errors.Is(err, domain.ErrStreamNotFound) || errors.Is(err, domain.ErrCorrupt) {
-		return replaced(stream, revision, position)
+		return m.replaced()
 	}
 	return err
 }
 
-func replaced(stream domain.Stream, revision domain.Revision, position domain.Position) error {
+// replaced returns the ErrReplaced of a store that does not have a landmark.
+func (m *landmark) replaced() error {
 	return fmt.Errorf("%w: revision %d of stream %s is not at position %s any more; it was restored from a backup, or "+
-		"the stream was deleted", ErrReplaced, revision, stream, position)
+		"the stream was deleted", ErrReplaced, m.revision, m.stream, m.position)
 }
 
 // Replaced is closed once the log is ErrReplaced, for good.

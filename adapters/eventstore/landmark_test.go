@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -54,6 +55,37 @@ func TestReplaced(t *testing.T) {
 				t.Errorf("a read: %v", err)
 			}
 			must(t, open(), appendOf("post-s", domain.NoStream, 1))
+		})
+	}
+}
+
+// What a caller does with the bytes that were handed over, or given back, is nothing to the log.
+func TestLandmarkIsTheLogsOwn(t *testing.T) {
+	server := double(t, esdbtest.Options{})
+	lines := goldenLines()
+	for name, see := range map[string]func(*Log, domain.Append) []byte{
+		"appended": func(l *Log, a domain.Append) []byte {
+			must(t, l, a)
+			return a.Events[0].Canonical
+		},
+		"read": func(l *Log, a domain.Append) (line []byte) {
+			must(t, openLog(t, server.ConnectionString(), Options{Prefix: "ledger."}), a)
+			for event, err := range l.ReadStream(patient(t), a.Stream, a.Expected+1) {
+				if line = event.Canonical; err != nil {
+					t.Fatal(err)
+				}
+			}
+			return line
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			said := &journal{}
+			l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger.", Logger: said.logger()})
+			line := see(l, appendOfLine(t, bytes.Clone(lines[0])))
+			lines = lines[1:]
+			copy(line, bytes.Replace(line, []byte("2026"), []byte("2027"), 1))
+			server.Node(0).DropConnections()
+			eventually(t, "it is connected again", func() bool { return said.count("store_connected") == 2 })
 		})
 	}
 }

@@ -57,7 +57,7 @@ type Log struct {
 	silence  time.Duration
 	logger   *slog.Logger
 	inFlight int
-	landmark landmark
+	lastSeen lastSeen
 	finder   *finder
 }
 

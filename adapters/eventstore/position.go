@@ -18,8 +18,8 @@ func positionOf(e *recorded) domain.Position {
 
 // place asks a node where the events of a stream are that it showed without their positions, the first of them at a
 // revision: by an append of each where it is. The store finds it there by its id, whatever its type, adds nothing, and
-// answers with its position. It returns how many have one before the first that has none, and why that has none:
-// domain.ErrUnavailable, where it cannot be had now, gives the node up for nobody.
+// answers with its position. It returns how many have one before the first that has none, and why that has none. Where
+// that is domain.ErrUnavailable it may be asked again, and the node need not be given up.
 func (l *Log) place(
 	ctx context.Context, n *node, stream domain.Stream, first domain.Revision, events []domain.LogEvent,
 ) (placed int, err error) {

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -100,9 +101,12 @@ func TestPlaceOfLongEvent(t *testing.T) {
 func TestPlaceOfNewerEvent(t *testing.T) {
 	server := double(t, oldStore)
 	l := openLog(t, server.ConnectionString(), Options{Prefix: "ledger."})
-	must(t, l, appendOf("post-p", domain.NoStream, 1))
-	newer := appendOf("post-p", 0, 1).Events[0].Canonical
-	server.Insert(esdbtest.RawEvent{Stream: "ledger.post-p", Type: "PostShared", ID: domain.StoreID(newer), Data: newer})
+	first := appendOfLine(t, goldenLines()[1])
+	must(t, l, first)
+	newer := bytes.Replace(goldenLines()[2], []byte(`"type":"PostChanged"`), []byte(`"type":"PostShared"`), 1)
+	server.Insert(esdbtest.RawEvent{
+		Stream: "ledger." + string(first.Stream), Type: "PostShared", ID: domain.StoreID(newer), Data: newer,
+	})
 	var all, stream []domain.Position
 	for events, err := range l.Read(patient(t), domain.Position{}) {
 		for i := range events {
@@ -112,7 +116,7 @@ func TestPlaceOfNewerEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for event, err := range l.ReadStream(patient(t), "post-p", 0) {
+	for event, err := range l.ReadStream(patient(t), first.Stream, 0) {
 		if stream = append(stream, event.Position); err != nil {
 			t.Fatal(err)
 		}

@@ -42,6 +42,7 @@ func TestStoreFarAhead(t *testing.T) {
 			most, rest = now, 0
 		}
 	}
+	t.Logf("%d MB are held, of lines of %d", int64(now-before)/1e6, lines/1e6)
 	if now > before+room {
 		t.Errorf("%d MiB are held for a fold that writes nothing", (now-before)>>20)
 	}

@@ -24,21 +24,29 @@ func eventually(t testing.TB, what string, done func() bool) {
 	}
 }
 
+// only returns what takes the event of a read of one.
+func only(t testing.TB) func(*esdb.ReadStream, error) *esdb.ResolvedEvent {
+	return func(r *esdb.ReadStream, err error) *esdb.ResolvedEvent {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		got, err := r.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+}
+
 // What is appended is read as it was.
 func TestEventsComeBackWhole(t *testing.T) {
 	s := New(t, Options{SplitPositions: true})
 	c := client(t, s.ConnectionString())
 	before := time.Now().Add(-time.Second)
 	result := mustAppend(t, c, "a-b/c", esdb.NoStream{}, 1)
-	r, err := c.ReadStream(patient(t), "a-b/c", esdb.ReadStreamOptions{}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	got, err := r.Recv()
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := only(t)(c.ReadStream(patient(t), "a-b/c", esdb.ReadStreamOptions{}, 1))
 	e, sent := got.Event, events(1)[0]
 	if e.EventID != sent.EventID || e.EventType != sent.EventType || e.ContentType != contentJSON ||
 		string(e.Data) != string(sent.Data) || string(e.UserMetadata) != string(sent.Metadata) ||
@@ -59,23 +67,12 @@ func TestNoStreamPositions(t *testing.T) {
 	s := New(t, Options{NoStreamPositions: true})
 	c := client(t, s.ConnectionString())
 	result := mustAppend(t, c, "a", esdb.NoStream{}, 1)
-	read := func(r *esdb.ReadStream, err error) *esdb.ResolvedEvent {
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Close()
-		got, err := r.Recv()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
 	ones := esdb.Position{Commit: math.MaxUint64, Prepare: math.MaxUint64}
-	got := read(c.ReadStream(patient(t), "a", esdb.ReadStreamOptions{}, 1))
+	got := only(t)(c.ReadStream(patient(t), "a", esdb.ReadStreamOptions{}, 1))
 	if got.Event.Position != ones || got.Commit != nil || string(got.Event.Data) != string(events(1)[0].Data) {
 		t.Errorf("in its stream it is %+v", got.Event)
 	}
-	got = read(c.ReadAll(patient(t), esdb.ReadAllOptions{}, 1))
+	got = only(t)(c.ReadAll(patient(t), esdb.ReadAllOptions{}, 1))
 	if got.Event.Position.Commit != result.CommitPosition || got.Commit == nil {
 		t.Errorf("in $all it is %+v", got.Event)
 	}
