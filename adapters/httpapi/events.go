@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -34,11 +33,11 @@ func (a *API) getEvent(w http.ResponseWriter, r *http.Request) error {
 			return nil, &problem{code: code(domain.CodeUnknownEvent), absent: true, field: "event",
 				detail: fmt.Sprintf("there is no event %s", id)}
 		}
-		e, err := a.explainer(r.Context(), s).explain(place)
+		e, err := a.explainer(r.Context(), s).Explain(place)
 		if err != nil {
 			return nil, err
 		}
-		return e.appendJSON(dst), nil
+		return appendExplained(dst, e), nil
 	})
 }
 
@@ -66,11 +65,11 @@ func (a *API) findMessage(w http.ResponseWriter, r *http.Request) error {
 		}
 		x := a.explainer(r.Context(), s)
 		explained := func(dst []byte, place *projections.Place) ([]byte, error) {
-			e, err := x.explain(*place)
+			e, err := x.Explain(*place)
 			if err != nil {
 				return nil, err
 			}
-			return e.appendJSON(dst), nil
+			return appendExplained(dst, e), nil
 		}
 		dst, err = appendList(append(dst, `{"events":`...), places, explained)
 		return append(dst, '}'), err
@@ -88,12 +87,4 @@ func checkText(field, text string, most int) error {
 func appendPlace(dst []byte, p projections.Place) []byte {
 	dst = strconv.AppendUint(append(dst, `"index":`...), p.Index, 10)
 	return appendText(append(dst, `,"position":`...), p.Position.String())
-}
-
-// line reads an event's line from the log.
-func (a *API) line(ctx context.Context, p projections.Place) ([]byte, error) {
-	for event, err := range a.Log.ReadStream(ctx, p.Stream, p.Revision) {
-		return event.Canonical, err
-	}
-	return nil, fmt.Errorf("stream %s has no revision %d: %w", p.Stream, p.Revision, domain.ErrCorrupt)
 }

@@ -100,7 +100,7 @@ func (a *API) readEntries(w http.ResponseWriter, r *http.Request, values url.Val
 		if err != nil {
 			return nil, err
 		}
-		entries, err := a.explainer(r.Context(), s).entries(places, q)
+		entries, err := a.explainer(r.Context(), s).Entries(places, q)
 		if err != nil {
 			return nil, err
 		}
@@ -113,80 +113,34 @@ func (a *API) readEntries(w http.ResponseWriter, r *http.Request, values url.Val
 	})
 }
 
-// entry is a posting seen from one of its sides; or, where posting is nil, an event that moved nothing, and why.
-type entry struct {
-	*explained
-	posting *domain.ExplainedPosting
-	// account is whose line it is, and party who that is in the engagement. Of what moved nothing it is who acted.
-	account string
-	party   domain.Party
-	line    domain.Line
-	change  domain.Twei
-}
-
-// entries returns those of events, within what a query asks for.
-func (x *explainer) entries(places []projections.Place, q projections.JournalQuery) (entries []entry, err error) {
-	for _, place := range places {
-		e, err := x.explain(place)
-		if err != nil {
-			return nil, err
-		}
-		entries = e.appendEntries(entries, q.Scope, q.Line)
+func appendEntry(dst []byte, e *projections.Entry) ([]byte, error) {
+	dst = strconv.AppendUint(append(dst, `{"index":`...), e.Place.Index, 10)
+	dst = appendText(append(dst, `,"event_id":`...), e.Event.ID.String())
+	dst = appendText(append(dst, `,"type":`...), e.Event.Type.String())
+	dst = domain.AppendTime(append(dst, `,"occurred_at":"`...), e.Event.OccurredAt)
+	dst = domain.AppendTime(append(dst, `","recorded_at":"`...), e.Event.RecordedAt)
+	dst = appendText(append(dst, `","post_id":`...), e.Event.PostID)
+	if e.Event.CommentID != "" {
+		dst = appendText(append(dst, `,"comment_id":`...), e.Event.CommentID)
 	}
-	return entries, nil
-}
-
-// appendEntries appends the entries of an event within a scope, and of one line where that is valid. An event that
-// moved nothing in the scope, and has no reason why, has none.
-func (e *explained) appendEntries(entries []entry, scope domain.Scope, line domain.Line) []entry {
-	if e.event.Reason != "" && !line.Valid() {
-		return append(entries, entry{explained: e, account: e.event.AccountID})
+	if e.Account != "" {
+		dst = appendText(append(dst, `,"account_id":`...), e.Account)
 	}
-	for i := range e.explanation.Postings {
-		p := &e.explanation.Postings[i]
-		sides, n := p.Entries()
-		for _, side := range sides[:n] {
-			if scope.AccountID != "" && side.Account != scope.AccountID || line.Valid() && side.Line != line {
-				continue
-			}
-			party := p.CreditParty
-			if side.Side == p.Debit {
-				party = p.DebitParty
-			}
-			entries = append(entries, entry{e, p, side.Account, party, side.Line, side.Change})
-		}
+	if e.Posting != nil {
+		dst = appendText(append(dst, `,"party":`...), e.Party.String())
+		dst = appendText(append(dst, `,"line":`...), e.Line.String())
+		dst = appendText(append(dst, `,"change":`...), e.Change.String())
+		dst = e.Posting.Posting.AppendJSON(append(dst, `,"posting":`...))
 	}
-	return entries
-}
-
-func appendEntry(dst []byte, e *entry) ([]byte, error) {
-	dst = strconv.AppendUint(append(dst, `{"index":`...), e.place.Index, 10)
-	dst = appendText(append(dst, `,"event_id":`...), e.event.ID.String())
-	dst = appendText(append(dst, `,"type":`...), e.event.Type.String())
-	dst = domain.AppendTime(append(dst, `,"occurred_at":"`...), e.event.OccurredAt)
-	dst = domain.AppendTime(append(dst, `","recorded_at":"`...), e.event.RecordedAt)
-	dst = appendText(append(dst, `","post_id":`...), e.event.PostID)
-	if e.event.CommentID != "" {
-		dst = appendText(append(dst, `,"comment_id":`...), e.event.CommentID)
-	}
-	if e.account != "" {
-		dst = appendText(append(dst, `,"account_id":`...), e.account)
-	}
-	if e.posting != nil {
-		dst = appendText(append(dst, `,"party":`...), e.party.String())
-		dst = appendText(append(dst, `,"line":`...), e.line.String())
-		dst = appendText(append(dst, `,"change":`...), e.change.String())
-		dst = e.posting.Posting.AppendJSON(append(dst, `,"posting":`...))
-	}
-	dst = strconv.AppendUint(append(dst, `,"tariff":{"version":`...), e.event.Tariff, 10)
-	if e.posting != nil {
-		dst = strconv.AppendInt(append(dst, `,"row":`...), int64(e.posting.Row), 10)
+	dst = strconv.AppendUint(append(dst, `,"tariff":{"version":`...), e.Event.Tariff, 10)
+	if e.Posting != nil {
+		dst = strconv.AppendInt(append(dst, `,"row":`...), int64(e.Posting.Row), 10)
 	}
 	dst = append(dst, '}')
-	if e.event.Reason != "" {
-		dst = appendText(append(dst, `,"reason":`...), string(e.event.Reason))
+	if e.Event.Reason != "" {
+		dst = appendText(append(dst, `,"reason":`...), string(e.Event.Reason))
 	}
-	return append(e.appendLinks(dst), '}'), nil
+	return append(appendLinks(dst, e.Explained), '}'), nil
 }
 
 // entryHeader are the columns of the journal as CSV, in their order.
@@ -197,30 +151,30 @@ var entryHeader = []string{
 }
 
 // entryRecords returns entries as records of CSV. What an entry does not have is empty.
-func entryRecords(entries []entry) [][]string {
+func entryRecords(entries []projections.Entry) [][]string {
 	records := make([][]string, 0, 1+len(entries))
 	records = append(records, entryHeader)
 	for i := range entries {
-		records = append(records, entries[i].record())
+		records = append(records, entryRecord(&entries[i]))
 	}
 	return records
 }
 
-func (e *entry) record() []string {
+func entryRecord(e *projections.Entry) []string {
 	record := []string{
-		strconv.FormatUint(e.place.Index, 10), e.event.ID.String(), e.event.Type.String(),
-		domain.FormatTime(e.event.OccurredAt), domain.FormatTime(e.event.RecordedAt),
-		e.event.PostID, e.event.CommentID, e.account,
+		strconv.FormatUint(e.Place.Index, 10), e.Event.ID.String(), e.Event.Type.String(),
+		domain.FormatTime(e.Event.OccurredAt), domain.FormatTime(e.Event.RecordedAt),
+		e.Event.PostID, e.Event.CommentID, e.Account,
 	}
-	if p := e.posting; p != nil {
-		record = append(record, e.party.String(), e.line.String(), e.change.String(),
+	if p := e.Posting; p != nil {
+		record = append(record, e.Party.String(), e.Line.String(), e.Change.String(),
 			p.Debit.Account, p.Debit.Line.String(), p.Credit.Account, p.Credit.Line.String(), p.Amount.String(),
-			strconv.FormatBool(p.Reversal), strconv.FormatUint(e.event.Tariff, 10), strconv.Itoa(p.Row))
+			strconv.FormatBool(p.Reversal), strconv.FormatUint(e.Event.Tariff, 10), strconv.Itoa(p.Row))
 	} else {
-		record = append(record, "", "", "", "", "", "", "", "", "", strconv.FormatUint(e.event.Tariff, 10), "")
+		record = append(record, "", "", "", "", "", "", "", "", "", strconv.FormatUint(e.Event.Tariff, 10), "")
 	}
-	record = append(record, string(e.event.Reason))
-	for _, link := range e.linked() {
+	record = append(record, string(e.Event.Reason))
+	for _, link := range linked(e.Explained) {
 		id := ""
 		if link.id != (domain.EventID{}) {
 			id = link.id.String()
