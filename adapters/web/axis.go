@@ -10,20 +10,24 @@ import (
 	"github.com/tweiledger/tweiledger/domain"
 )
 
-// A scale maps amounts to coordinates.
-type scale struct {
-	low, high decimal.Decimal
-	from, to  float64
-}
+// A scale maps amounts to coordinates. Zero is always between low and high, so a float tells all that can be seen.
+type scale struct{ low, high, from, to float64 }
 
-// at returns where an amount stands. The difference is exact, so that amounts close to each other and far from zero
-// keep apart.
-func (s scale) at(a decimal.Decimal) float64 {
-	if !s.high.GreaterThan(s.low) {
+// at returns where that many Twei stand.
+func (s scale) at(amount float64) float64 {
+	if s.high <= s.low {
 		return s.from
 	}
-	share := a.Sub(s.low).InexactFloat64() / s.high.Sub(s.low).InexactFloat64()
+	share := (amount - s.low) / (s.high - s.low)
 	return s.from + min(max(share, 0), 1)*(s.to-s.from)
+}
+
+// size returns an amount in Twei, to be drawn.
+func size(a domain.Twei) float64 {
+	if wei, ok := a.Int64(); ok {
+		return float64(wei) / 1e12
+	}
+	return a.Decimal().InexactFloat64()
 }
 
 // million is where plain notation ends in a picture, whose columns are narrow.

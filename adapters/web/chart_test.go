@@ -80,10 +80,11 @@ func courses(t testing.TB) map[string]struct {
 			point(300*h, "9", "22")}, true},
 		"single": {[]coursePoint{point(0, "0", "0")}, false},
 		"equal":  {[]coursePoint{point(0, "5", "5"), point(h, "5", "5")}, false},
-		"tiny":   {[]coursePoint{point(0, "0.000000000001", "0"), point(h, "0.000000000001", "0.000000000002")}, false},
-		"huge":   {[]coursePoint{point(0, "1000000000000000000", "1"), point(26*h, "1500000000000000000.5", "3")}, false},
-		"many":   {many, false},
-		"years":  {[]coursePoint{point(0, "1", "1"), point(24*365*40*h, "2", "1")}, true},
+		"tiny": {[]coursePoint{point(0, "0.000000000001", "0"),
+			point(h, "0.000000000001", "0.000000000002")}, false},
+		"huge":  {[]coursePoint{point(0, "1000000000000000000", "1"), point(26*h, "1500000000000000000.5", "3")}, false},
+		"many":  {many, false},
+		"years": {[]coursePoint{point(0, "1", "1"), point(24*365*40*h, "2", "1")}, true},
 	}
 }
 
@@ -295,7 +296,8 @@ func TestOverflowingStatementHasNoWaterfall(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	for text, want := range map[string]string{
-		"0": "0", "3": "+3", "-2.3": "−2.3", "0.3333333": "+0.3333…", "0.000000000001": "+0.0000…", "1.00001": "+1.0000…",
+		"0": "0", "3": "+3", "-2.3": "−2.3", "0.3333333": "+0.3333…", "0.000000000001": "+0.0000…",
+		"1.00001":         "+1.0000…",
 		"-0.000000000001": "−0.0000…", "999999.99999": "+999999.9999…", "1000000": "+1M", "-1234567.8": "−1.234M…",
 		"999999999": "+999.999M…", "1000000000": "+1×10⁹", "1250000000000000000": "+1.25×10¹⁸",
 		"-1000000000000000000.000000000001": "−1.000×10¹⁸…",

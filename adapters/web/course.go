@@ -28,8 +28,8 @@ type frame struct {
 }
 
 var (
-	wideFrame   = frame{"co-wide", 640, 260, 12, 6, 200, true}
-	narrowFrame = frame{"co-narrow", 320, 230, 14, 5, 100, false}
+	wideFrame   = frame{"co-wide", 640, 260, 12, 6, 160, true}
+	narrowFrame = frame{"co-narrow", 320, 230, 14, 5, 60, false}
 )
 
 // course draws profit, loss and total over time, of points in their order, as lines of steps: at both sizes, of which
@@ -92,11 +92,11 @@ func drawCourse(points []coursePoint, days bool, f frame) template.HTML {
 	c.layOut()
 	c.drawAmounts()
 	c.drawTimes()
+	c.drawHits()
 	for _, s := range courseSeries {
 		c.drawLine(s)
 	}
 	c.drawNames()
-	c.drawHits()
 	return c.html()
 }
 
@@ -119,13 +119,17 @@ func (c *chart) titleOf(p coursePoint) string {
 
 // layOut chooses the ticks of amounts, and leaves room for their labels and for the lines' names.
 func (c *chart) layOut() {
-	var low, high decimal.Decimal
+	var low, high domain.Twei
 	for _, p := range c.points {
 		for _, s := range courseSeries {
-			low, high = decimal.Min(low, s.of(p).Decimal()), decimal.Max(high, s.of(p).Decimal())
+			if a := s.of(p); a.Cmp(low) < 0 {
+				low = a
+			} else if a.Cmp(high) > 0 {
+				high = a
+			}
 		}
 	}
-	c.ticks = amountTicks(low, high, int64(c.amounts-1))
+	c.ticks = amountTicks(low.Decimal(), high.Decimal(), int64(c.amounts-1))
 	c.top, c.bottom = 2*c.font, c.height-1.8*c.font
 	for _, tick := range c.ticks {
 		c.left = max(c.left, textWidth(tickLabel(tick))*c.font+8)
@@ -134,7 +138,8 @@ func (c *chart) layOut() {
 		c.right = max(c.right, textWidth(c.nameOf(s))*c.font+10)
 	}
 	c.right = c.width - c.right
-	c.amount = scale{c.ticks[0], c.ticks[len(c.ticks)-1], c.bottom, c.top}
+	first, last := c.ticks[0], c.ticks[len(c.ticks)-1]
+	c.amount = scale{first.InexactFloat64(), last.InexactFloat64(), c.bottom, c.top}
 }
 
 // x returns where a time stands.
@@ -147,7 +152,7 @@ func (c *chart) x(t time.Time) float64 {
 func (c *chart) drawAmounts() {
 	c.leaf("text", domain.Unit, "x", 0.0, "y", c.font)
 	for _, tick := range c.ticks {
-		y, class := c.amount.at(tick), "grid"
+		y, class := c.amount.at(tick.InexactFloat64()), "grid"
 		if tick.IsZero() {
 			class = "axis"
 		}
@@ -173,7 +178,7 @@ func (c *chart) drawTimes() {
 func (c *chart) drawLine(s series) {
 	path, level := &strings.Builder{}, ""
 	for i, p := range c.points {
-		y := coordinate(c.amount.at(s.of(p).Decimal()))
+		y := coordinate(c.amount.at(size(s.of(p))))
 		switch {
 		case i == 0:
 			path.WriteString("M" + coordinate(c.left) + " " + y)
@@ -202,7 +207,7 @@ func (c *chart) drawNames() {
 	apart := c.font * 1.2
 	ys := make([]float64, len(order))
 	for i, series := range order {
-		ys[i] = c.amount.at(series.of(last).Decimal()) + c.font/3
+		ys[i] = c.amount.at(size(series.of(last))) + c.font/3
 		if i > 0 {
 			ys[i] = max(ys[i], ys[i-1]+apart)
 		}
@@ -215,8 +220,13 @@ func (c *chart) drawNames() {
 	}
 }
 
-// drawHits lays a column over each point, which has its values for the pointer and for a script.
+// drawHits lays a column under each point, which has its values for the pointer and for a script.
 func (c *chart) drawHits() {
+	unit := "hour"
+	if c.days {
+		unit = "day"
+	}
+	c.open("g", "class", "hits", "data-unit", unit)
 	for i, p := range c.points {
 		from, to := c.x(p.Start), c.right
 		if i+1 < len(c.points) {
@@ -228,4 +238,5 @@ func (c *chart) drawHits() {
 		c.shape("rect", "x", from, "y", c.top, "width", max(to-from, 0), "height", c.bottom-c.top)
 		c.close("g")
 	}
+	c.close("g")
 }

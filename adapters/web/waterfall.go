@@ -83,7 +83,7 @@ func waterfalls(s *domain.Statement) template.HTML {
 func waterfallScale(bars []bar, from, to float64) scale {
 	sc := scale{from: from, to: to}
 	for _, b := range bars {
-		sc.low, sc.high = decimal.Min(sc.low, b.to.Decimal()), decimal.Max(sc.high, b.to.Decimal())
+		sc.low, sc.high = min(sc.low, size(b.to)), max(sc.high, size(b.to))
 	}
 	return sc
 }
@@ -93,7 +93,7 @@ const thinnest = 1.5
 
 // extent returns where a bar starts, how long it is, never shorter than a hairline, and its class.
 func (s scale) extent(b bar) (start, length float64, class string) {
-	from, to := s.at(b.from.Decimal()), s.at(b.to.Decimal())
+	from, to := s.at(size(b.from)), s.at(size(b.to))
 	start, length = min(from, to), max(from, to)-min(from, to)
 	if length < thinnest {
 		return start - thinnest/2, thinnest, "bar hairline"
@@ -120,7 +120,7 @@ func uprightWaterfall(bars []bar, title, desc string, profit, loss domain.Twei) 
 	}
 	p := newPicture("wf-wide", width, groups+line-4, title, desc)
 	sc := waterfallScale(bars, bottom, top)
-	zero := sc.at(decimal.Decimal{})
+	zero := sc.at(0)
 	p.shape("line", "class", "axis", "x1", 0.0, "x2", float64(width), "y1", zero, "y2", zero)
 	starts := make([]float64, len(bars))
 	for i, b := range bars {
@@ -131,7 +131,7 @@ func uprightWaterfall(bars []bar, title, desc string, profit, loss domain.Twei) 
 		p.leaf("title", b.title())
 		p.shape("rect", "class", "hit", "x", x, "y", 0.0, "width", float64(column), "height", groups-line)
 		if i > 0 {
-			level := sc.at(bars[i-1].to.Decimal())
+			level := sc.at(size(bars[i-1].to))
 			p.shape("line", "class", "link", "x1", starts[i-1]+column-inset, "x2", x+inset, "y1", level, "y2", level)
 		}
 		p.shape("rect", "class", class, "x", x+inset, "y", y, "width", float64(column-2*inset), "height", height)
@@ -172,7 +172,7 @@ func lyingWaterfall(bars []bar, title, desc string) template.HTML {
 	whole, fraction := amountWidths(bars)
 	point := width - fraction*font
 	sc := waterfallScale(bars, left, point-whole*font-6)
-	zero := sc.at(decimal.Decimal{})
+	zero := sc.at(0)
 	p.shape("line", "class", "axis", "x1", zero, "x2", zero, "y1", 0.0, "y2", float64(len(bars)*height+2*gap))
 	for i, b := range bars {
 		y := float64(i*height + i/6*gap)
