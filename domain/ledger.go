@@ -34,6 +34,8 @@ type Config struct {
 	Messages MessageFinder
 	// Events finds the event that an operator names.
 	Events EventFinder
+	// Statements reads what reports hold; a Ledger without it issues none.
+	Statements StatementReader
 	// ManyWriters says that the log does not refuse a message which it holds on another stream, so that Messages is
 	// asked before each append.
 	ManyWriters bool

@@ -24,9 +24,7 @@ func ParseReportRequest(text []byte) (account string, rej *Rejection) {
 		return "", reject(CodeInvalid, "account_id", "is missing")
 	}
 	if !ValidID(*doc.AccountID) {
-		return "", reject(CodeInvalid, "account_id",
-			"%.140q is not an identifier: 1 to %d characters of A–Z a–z 0–9 . _ ~ : @ -, and not %q, %q or %q",
-			*doc.AccountID, MaxIDBytes, ".", "..", Treasury)
+		return "", notAnID("account_id", *doc.AccountID)
 	}
 	return *doc.AccountID, nil
 }

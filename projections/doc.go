@@ -63,6 +63,7 @@
 //	k <comment>                  a comment: events on its stream, who, when, sums, reactions
 //	l <post> 00 <index>          a comment's id, by the event that added it
 //	m <message hash> <index>     nothing: the event was recorded from that message
+//	n <report>                   how many events are on a report's stream
 //	o <post>                     a post: author, title, url, time to read and what set it last
 //	p <post>                     a post: statement, number, last touches
 //	q <time> <index>             a post's id, by when its publication occurred
@@ -71,6 +72,7 @@
 //	t <scope> <depth> <time>     a node of a time tree: touches, or what its parts add up to
 //	u <index / 64>               when each of 64 events was recorded
 //	v <post> 00 <n>              what the nth event on a post's stream set
+//	w <account> 00 <2^64-1-index>  a report that the account bought, by its event
 //	x                            how many events are on the tariff's stream
 //
 // # Determinism
@@ -90,14 +92,13 @@
 //
 // An event that cannot be decoded, or is of a type that this program does not know; a line below zero, or a sum that
 // overflows; a count below zero; an event under a post that was not published, or about a comment that was not added; a
-// withdrawal where no reaction stands, a reaction where one does; a second reward of the same reader's reads. Run names
-// it in a *FoldError and stops before it; reads go on as of there. It is never skipped.
+// withdrawal where no reaction stands, a reaction where one does; a second reward of the same reader's reads; a report
+// issued twice. Run names it in a *FoldError and stops before it; reads go on as of there. It is never skipped.
 //
 // Rows that are damaged stop it too, with ErrDamaged: the views are condemned and rebuilt. Should the process end
 // before that is done, the next opening throws them away.
 //
-// Revisions are checked on all streams but those of reports, whose events are one. Ids, postings, reasons and times are
-// not: domain.Check does that.
+// Revisions are checked on all streams. Ids, postings, reasons and times are not: domain.Check does that.
 //
 // # A new read model
 //

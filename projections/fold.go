@@ -8,7 +8,7 @@ import (
 
 // models is the list of the read models, in the order in which an event goes through them. The statements' comes first:
 // it works out the event's effect, which those behind it may use.
-var models = []func(*fold) model{newStatements, newPosts, newComments, newLinks, newPlaces, newTimes, newTariffs}
+var models = []func(*fold) model{newStatements, newPosts, newComments, newReports, newLinks, newPlaces, newTimes, newTariffs}
 
 // A model is one read model: it folds an event into the rows of its tables.
 type model interface {

@@ -29,8 +29,9 @@ type Views struct {
 }
 
 var (
-	_ domain.MessageFinder = (*Views)(nil)
-	_ domain.EventFinder   = (*Views)(nil)
+	_ domain.MessageFinder   = (*Views)(nil)
+	_ domain.EventFinder     = (*Views)(nil)
+	_ domain.StatementReader = (*Views)(nil)
 )
 
 // Status says how the views are doing.

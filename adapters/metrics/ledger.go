@@ -19,6 +19,7 @@ type Ledger struct {
 	events    []prometheus.Counter
 	unmoved   map[domain.Reason]prometheus.Counter
 	operator  *prometheus.CounterVec
+	purchases *prometheus.CounterVec
 	duration  prometheus.Histogram
 	batchSize prometheus.Histogram
 }
@@ -43,6 +44,7 @@ func NewLedger(reg prometheus.Registerer, ledger *domain.Ledger) *Ledger {
 		unmoved:   map[domain.Reason]prometheus.Counter{},
 		operator: counters(reg, "operator_requests_total",
 			"Tariffs, reversals and reinstatements that operators asked for, by outcome.", "request", "outcome"),
+		purchases: counters(reg, "report_purchases_total", "Purchases of reports by outcome.", "outcome"),
 		duration: histogram(reg, "record_duration_seconds",
 			"Time to decide and append one batch of engagements.", secondsBuckets),
 		batchSize: histogram(reg, "record_batch_engagements", "Engagements that were recorded together as one batch.",
@@ -61,10 +63,11 @@ func NewLedger(reg prometheus.Registerer, ledger *domain.Ledger) *Ledger {
 	for _, reason := range domain.Reasons {
 		l.unmoved[reason] = unmoved.WithLabelValues(string(reason))
 	}
-	for _, request := range []string{requestTariff, requestReversal, requestReinstatement} {
-		for _, result := range []domain.Result{domain.Recorded, domain.Duplicate, domain.Rejected, domain.Failed} {
+	for _, result := range []domain.Result{domain.Recorded, domain.Duplicate, domain.Rejected, domain.Failed} {
+		for _, request := range []string{requestTariff, requestReversal, requestReinstatement} {
 			l.operator.WithLabelValues(request, string(result))
 		}
+		l.purchases.WithLabelValues(string(result))
 	}
 	return l
 }
@@ -132,11 +135,24 @@ func (l *Ledger) Reinstate(ctx context.Context, reversal domain.EventID, note, b
 	return l.countRequest(requestReinstatement, l.Ledger.Reinstate(ctx, reversal, note, by))
 }
 
+// IssueReport sells a report as *domain.Ledger does.
+func (l *Ledger) IssueReport(ctx context.Context, post, account, key string) domain.Outcome {
+	o := l.Ledger.IssueReport(ctx, post, account, key)
+	l.purchases.WithLabelValues(string(o.Result)).Inc()
+	l.countRecorded(&o)
+	return o
+}
+
 func (l *Ledger) countRequest(request string, o domain.Outcome) domain.Outcome {
 	l.operator.WithLabelValues(request, string(o.Result)).Inc()
+	l.countRecorded(&o)
+	return o
+}
+
+// countRecorded counts the event of an outcome that has no other.
+func (l *Ledger) countRecorded(o *domain.Outcome) {
 	if o.Result == domain.Recorded {
 		l.events[o.Recorded.Type].Inc()
 		l.countReason(o.Recorded.Event)
 	}
-	return o
 }

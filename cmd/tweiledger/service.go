@@ -14,6 +14,7 @@ import (
 	"github.com/tweiledger/tweiledger/adapters/metrics"
 	"github.com/tweiledger/tweiledger/adapters/pebblelog"
 	"github.com/tweiledger/tweiledger/adapters/pebbleviews"
+	"github.com/tweiledger/tweiledger/adapters/web"
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
 )
@@ -29,6 +30,8 @@ type service struct {
 
 	dir     string
 	minFree byteSize
+	// publisher is the demo's, nil for none.
+	publisher *web.Demo
 	// metrics are those of everything in it.
 	metrics *prometheus.Registry
 
@@ -61,7 +64,7 @@ func openServiceOn(ctx context.Context, log ledgerLog, dir string, minFree byteS
 	if s.views, err = projections.Open(ctx, metrics.NewGenerations(s.metrics, s.generations), s.log); err != nil {
 		return nil, errors.Join(err, s.generations.Close())
 	}
-	config := domain.Config{Log: metrics.NewLog(s.metrics, s.log), Clock: time.Now, Events: s.views}
+	config := domain.Config{Log: metrics.NewLog(s.metrics, s.log), Clock: time.Now, Events: s.views, Statements: s.views}
 	if s.embedded, _ = s.log.(*pebblelog.Log); s.embedded != nil {
 		config.Messages = s.embedded
 	} else {
