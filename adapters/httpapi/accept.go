@@ -6,13 +6,11 @@ import (
 	"strings"
 )
 
-var varyAccept = []string{"Accept"}
-
 // negotiate returns which of the media types offered a request wants most (RFC 9110, section 12.5.1): among equals, and
 // where it does not say, the first. Parameters but q and charset are not looked at, and what is no media range is left
 // out.
 func negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string, error) {
-	w.Header()["Vary"] = varyAccept
+	addVary(w.Header(), "Accept")
 	fields := strings.Join(r.Header["Accept"], ",")
 	if strings.Trim(fields, " \t,") == "" {
 		return offers[0], nil

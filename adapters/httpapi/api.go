@@ -48,6 +48,9 @@ type Config struct {
 	// served it, each "other" where it is none that the routes have, and the status of its answer, 499 where it was cut
 	// off before that began. Nil for nobody.
 	Observe func(method, route string, status int, elapsed time.Duration)
+	// ErrorPage shows a problem as a page, where a page was asked for (see Handle), and to a browser that asks for nothing
+	// that there is: with what the problem document would say. Nil for the document there too.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, status int, code, detail string)
 }
 
 // Ledger is who decides and records: *domain.Ledger, which says what the methods do, or what wraps it.
@@ -67,6 +70,10 @@ type API struct {
 	router *mux.Router
 	// known are the routes of the table.
 	known map[*mux.Route]*route
+	// pages are those of them that Handle mounted.
+	pages map[*route]bool
+	// starting: others will mount pages once the service has begun.
+	starting bool
 	// streams are those that are open, places what expensive requests take.
 	streams streamCounts
 	places  chan struct{}
@@ -155,8 +162,8 @@ func newAPI(cfg Config, serves func(*route) handler) *API {
 		cfg.Writable = func() error { return nil }
 	}
 	a := &API{
-		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, places: make(chan struct{}, maxExpensive),
-		maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
+		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, pages: map[*route]bool{},
+		places: make(chan struct{}, maxExpensive), maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
 		followPatience: followPatience, shutdownPatience: shutdownTimeout,
 	}
 	a.draining, a.drain = context.WithCancelCause(context.Background())
@@ -164,15 +171,19 @@ func newAPI(cfg Config, serves func(*route) handler) *API {
 	a.router.UseEncodedPath().SkipClean(true)
 	a.router.Use(a.guarding)
 	for i := range routes {
-		route := &routes[i]
-		methods := []string{route.method}
-		if route.method == http.MethodGet {
-			methods = append(methods, http.MethodHead)
-		}
-		a.known[a.router.HandleFunc(route.path, a.answering(serves(route))).Methods(methods...)] = route
+		a.mount(&routes[i], a.answering(serves(&routes[i])))
 	}
 	a.router.MethodNotAllowedHandler = a.answering((*API).otherMethod)
 	return a
+}
+
+// mount adds a route, which is known from now on.
+func (a *API) mount(route *route, h http.HandlerFunc) {
+	methods := []string{route.method}
+	if route.method == http.MethodGet {
+		methods = append(methods, http.MethodHead)
+	}
+	a.known[a.router.HandleFunc(route.path, h).Methods(methods...)] = route
 }
 
 // Router returns the router, for routes that others add before the API serves. Their requests pass what the API's own

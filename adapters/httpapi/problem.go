@@ -73,6 +73,9 @@ var statuses = map[code]int{
 // retryAfterSeconds is what Retry-After says with every 503.
 const retryAfterSeconds = "1"
 
+// mediaProblem is the media type of problem documents.
+const mediaProblem = "application/problem+json"
+
 // problem is an error that is answered as a problem document (RFC 9457).
 type problem struct {
 	code code
@@ -168,7 +171,6 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Connection", "close")
 	}
 	h.Del("ETag")
-	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if p.challenge != "" {
 		h.Set("WWW-Authenticate", p.challenge)
@@ -177,7 +179,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfterSeconds)
 	}
+	if a.showsPage(res, r) {
+		a.ErrorPage(w, r, status, string(p.code), p.detail)
+		return
+	}
 	body := p.appendJSON(nil, res.id[0])
+	h.Set("Content-Type", mediaProblem)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	// Who does not read the answer cannot be told.

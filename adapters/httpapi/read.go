@@ -86,9 +86,19 @@ func (a *API) readAs(
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	body, err := a.readPlaced(w, r, s, (*buffer)[:0], appends)
+	if err != nil {
+		return a.viewsProblem(r.Context(), err)
+	}
+	*buffer = body
+	writeRead(w, r, mediaType, etag(body), body)
+	return nil
+}
+
+// viewsProblem returns the problem that an error of the views is, any other error as it is.
+func (a *API) viewsProblem(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, projections.ErrDamaged):
-		a.Logger.ErrorContext(r.Context(), "the views are damaged", "error", err)
+		a.Logger.ErrorContext(ctx, "the views are damaged", "error", err)
 		return problemf(codeFailed, "", "the views are damaged, and are being built anew")
 	case errors.Is(err, projections.ErrUnknownPost):
 		return &problem{code: code(domain.CodeUnknownPost), absent: true, field: "post", detail: err.Error()}
@@ -97,12 +107,8 @@ func (a *API) readAs(
 	case errors.Is(err, projections.ErrNotFolded):
 		// Another process gave the cursor, whose views went further.
 		return problemf(codePositionNotReached, paramCursor.name, "%v", err)
-	case err != nil:
-		return err
 	}
-	*buffer = body
-	writeRead(w, r, mediaType, etag(body), body)
-	return nil
+	return err
 }
 
 // readPlaced calls appends, for an expensive request within a place among those: neither while it waits for the views

@@ -26,8 +26,10 @@ type response struct {
 
 	// begun: the answer has begun. cut: it was cut off, or there is none.
 	begun, cut bool
-	status     int
-	bytes      int64
+	// held is what is written while it must not leave yet, nil where it leaves at once.
+	held   *[]byte
+	status int
+	bytes  int64
 }
 
 // callerName returns the name of the token that asks, "" where nobody has to say.
@@ -59,6 +61,10 @@ func (w *response) begin(status int) {
 
 func (w *response) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if w.held != nil {
+		*w.held = append(*w.held, b...)
+		return len(b), nil
+	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err

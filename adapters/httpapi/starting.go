@@ -33,6 +33,7 @@ func newStarting(cfg Config, why func() error) *API {
 		}
 		return (*API).notBegun
 	})
+	a.starting = true
 	// Nothing here takes long, and the service waits for it to end.
 	a.shutdownPatience = drainTimeout
 	a.router.NotFoundHandler = a.answering((*API).notBegun)
