@@ -327,12 +327,14 @@ func (c *checker) checkRequest(
 
 // checkReport works a report out again: its ids, its posting, and both its statements as of its size.
 func (c *checker) checkReport(e *Event, line []byte) error {
+	if e.Revision > 0 {
+		return c.differs(e, "I6", "the report was issued before: nothing but its reversal can follow on its stream")
+	}
 	if e.Size > c.index {
 		return c.differs(e, "I10", "the report is of size %d, beyond its own place", e.Size)
 	}
-	if e.OccurredAt.After(e.RecordedAt.Add(tariffLeadThird)) {
-		return c.differs(e, "I14", "it occurred at %s, more than %s after it was recorded", FormatTime(e.OccurredAt),
-			tariffLeadThird)
+	if !e.OccurredAt.Equal(e.RecordedAt) {
+		return c.differs(e, "I14", "it occurred at %s and was recorded at another time", FormatTime(e.OccurredAt))
 	}
 	post, ok := c.streams[PostStream(e.PostID)].(*postState)
 	if !ok {
@@ -350,6 +352,12 @@ func (c *checker) checkReport(e *Event, line []byte) error {
 	want.Postings = nil
 	price(&want, t, "")
 	want.Statement = c.reports.worked[reportStatement{Scope{PostID: e.PostID}, e.Size}]
+	if want.Statement == nil || want.OwnStatement == nil {
+		return fmt.Errorf("event %d: the report was not there when the log was read before", c.index)
+	}
+	if want.Statement.RecordedThrough.IsZero() {
+		return c.differs(e, "I10", "the report is of size %d, at which its post was not published", e.Size)
+	}
 	want.OwnStatement = c.reports.worked[reportStatement{Scope{PostID: e.PostID, AccountID: e.AccountID}, e.Size}]
 	return c.compare(e, line, &want)
 }

@@ -273,6 +273,66 @@ func TestCheckFindsMovedLines(t *testing.T) {
 	}
 }
 
+// A report is bought once: its stream begins with it, and only an operator's events follow (I6). It is found at its own
+// place also where everything else of it is right.
+func TestCheckFindsReportsBoughtTwice(t *testing.T) {
+	golden := goldenLines(t)
+	again := bytes.Replace(golden[25], []byte(`"revision":0,`), []byte(`"revision":1,`), 1)
+	differsAt(t, append(slices.Clone(golden), again), len(golden))
+	differsAt(t, slices.Insert(slices.Clone(golden), 26, again), 26)
+
+	f := newFixture(t, logtest.MemoryOptions{})
+	f.must(published("p1", "ann"))
+	o := f.IssueReport(t.Context(), "p1", "bob", "a key")
+	report := f.recorded(o)
+	reversal := f.recorded(f.reverse(report, "bought by mistake"))
+	for revision := domain.Revision(2); revision <= 3; revision++ {
+		twice := *report
+		twice.Revision = revision
+		line, err := twice.AppendCanonical(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := f.lines()
+		differsAt(t, append(lines, line), len(lines))
+		if revision == 2 {
+			f.recorded(f.reinstate(reversal, "no mistake"))
+		}
+	}
+}
+
+// A report is of a size behind the publication of its post and at most its own place (I10), and occurs when it is
+// recorded: no tariff of another time prices it (I14).
+func TestCheckHoldsReportsToTheirPlace(t *testing.T) {
+	f := newFixture(t, logtest.MemoryOptions{})
+	f.must(published("p0", "ann"), published("p1", "ann"))
+	o := f.recorded(f.IssueReport(t.Context(), "p1", "bob", "a key"))
+	lines := f.lines()
+	for name, change := range map[string]func(e *domain.Event){
+		"before its post": func(e *domain.Event) {
+			whole, own := &domain.Statement{Scope: e.Statement.Scope}, &domain.Statement{Scope: e.OwnStatement.Scope}
+			own.Reading = new(domain.Reading)
+			e.Size, e.Statement, e.OwnStatement = 2, whole, own
+			whole.Size, own.Size = 2, 2
+		},
+		"behind itself": func(e *domain.Event) { e.Size, e.Statement.Size, e.OwnStatement.Size = 4, 4, 4 },
+		"long ago":      func(e *domain.Event) { e.OccurredAt = e.OccurredAt.Add(-time.Hour) },
+		"later":         func(e *domain.Event) { e.OccurredAt = e.OccurredAt.Add(time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := *o
+			e.Statement, e.OwnStatement = new(domain.Statement), new(domain.Statement)
+			*e.Statement, *e.OwnStatement = *o.Statement, *o.OwnStatement
+			change(&e)
+			line, err := e.AppendCanonical(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			differsAt(t, append(slices.Clone(lines[:3]), line), 3)
+		})
+	}
+}
+
 // A message is recorded once on its stream (I13), whatever it says.
 func TestCheckFindsRepeatedMessages(t *testing.T) {
 	f := newFixture(t, logtest.MemoryOptions{})

@@ -27,12 +27,14 @@
 //	I4   A posting moves a positive amount from one side to another; the treasury has no line, every other side has one.
 //	I5   The postings of an engagement are those of the tariff in force when it occurred, in the order of its rows.
 //	I6   A post is published once, a comment added once and removed once; one reaction of an account to a target stands
-//	     at a time; one read of a post is rewarded for each account.
+//	     at a time; one read of a post is rewarded for each account; a report is issued once, and bought once for each
+//	     account and key.
 //	I7   On a reaction's stream the time of engagements never runs backwards, nor behind a reinstatement.
 //	I8   The postings of an event are taken back once, at their own amounts; what was taken back by mistake is made again
 //	     at most as often.
 //	I9   No line of any scope is ever negative, and no sum overflows.
-//	I10  For every line the sum over posts, the sum over accounts and the platform's are the same.
+//	I10  For every line the sum over posts, the sum over accounts and the platform's are the same. A report holds the
+//	     statements of its size, behind its post's publication and at most its own place.
 //	I11  The log begins with a tariff; versions are 1, 2, 3 …, each effective later than the one before and, once
 //	     engagements are recorded, no earlier than the lead after it was recorded.
 //	I12  An event of a priced type without postings has a reason, one with postings has none.

@@ -73,7 +73,10 @@ func newBareFixture(t failer, o logtest.MemoryOptions) *fixture {
 }
 
 func (f *fixture) config(manyWriters bool) domain.Config {
-	return domain.Config{Log: f.log, Clock: f.clock.Now, Messages: f.log, Events: eventFinder{f}, ManyWriters: manyWriters}
+	return domain.Config{
+		Log: f.log, Clock: f.clock.Now, Messages: f.log, Events: eventFinder{f}, Statements: statementReader{f},
+		ManyWriters: manyWriters,
+	}
 }
 
 func (f *fixture) start(tariffs ...domain.Tariff) {
@@ -188,6 +191,17 @@ func source(lines [][]byte) func() iter.Seq2[[]byte, error] {
 			}
 		}
 	}
+}
+
+// statementReader gives the statements of the whole log, as domain.Check works them out.
+type statementReader struct{ f *fixture }
+
+func (r statementReader) ReportStatements(
+	_ context.Context, post, account string,
+) (size uint64, whole, own *domain.Statement, err error) {
+	lines := r.f.lines()
+	whole, own, err = domain.StatementsOf(lines, post, account)
+	return uint64(len(lines)), whole, own, err
 }
 
 // eventFinder finds an event by reading the whole log.

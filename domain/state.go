@@ -64,7 +64,7 @@ func newState(kind StreamKind) state {
 	case KindPostReaction, KindCommentReaction:
 		return new(reactionState)
 	}
-	return new(otherState)
+	return new(reportState)
 }
 
 // postState is a post's: who wrote it and how long it takes to read.
@@ -201,12 +201,24 @@ func (s *reactionState) step(e *Event) (_ state, err error) {
 	return &n, err
 }
 
-// otherState is that of a stream on which no engagement is decided: a report's.
-type otherState struct{ spine }
+// reportState is a report's. No engagement is decided on it.
+type reportState struct {
+	spine
+	reversal
+}
 
-func (s *otherState) step(e *Event) (_ state, err error) {
+func (s *reportState) step(e *Event) (_ state, err error) {
 	n := *s
-	err = n.add(e)
+	if err := n.add(e); err != nil {
+		return nil, err
+	}
+	switch {
+	case e.Type == PnLReportIssued && e.Revision == 0:
+	case e.Revision > 0:
+		err = n.follow(e)
+	default:
+		err = errMisplaced(e)
+	}
 	return &n, err
 }
 

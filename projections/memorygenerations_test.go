@@ -16,6 +16,9 @@ func setOldestReadable(t testing.TB, format uint64) {
 	t.Cleanup(func() { oldestReadable = before })
 }
 
+// ReadNoOlder has no older format readable until the test ends.
+func ReadNoOlder(t testing.TB) { setOldestReadable(t, viewFormat) }
+
 // MemoryGenerations keeps generations in memory and fails the test where the port's rules are broken.
 type MemoryGenerations struct {
 	t testing.TB

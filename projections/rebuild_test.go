@@ -159,6 +159,7 @@ func TestOlderFormatThatCannotBeRead(t *testing.T) {
 	w := smallWorld(t, logtest.MemoryOptions{})
 	old := projections.NewMemoryStore(t)
 	folded(t, old, w.log)
+	projections.ReadNoOlder(t)
 	t.Run("marked", func(t *testing.T) { projections.Outdate(t, old) })
 	g := projections.NewMemoryGenerations(t, old)
 	views := open(t, g, w.log)
