@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -61,6 +62,9 @@ const (
 	accessStatement
 	// accessPublic is for the role read, and for everybody where posts' statements are public.
 	accessPublic
+	// accessReport is for the role read, and for read:ACCOUNT where ACCOUNT bought the report in the path: that is known
+	// only when it was read, so getReport looks at it.
+	accessReport
 	accessEnd
 )
 
@@ -75,6 +79,7 @@ var missing = [accessEnd]string{
 	accessPart:      `role "read", or "read:ACCOUNT" and ?account= of the same account`,
 	accessStatement: `role "read", or "read:ACCOUNT" and ?account= of the same account`,
 	accessPublic:    `role "read"`,
+	accessReport:    `role "read", or "read:ACCOUNT" of who bought the report`,
 }
 
 // admits reports whether a request may be answered: t is who asks, nil for nobody that is known, and public says that
@@ -99,6 +104,8 @@ func (a access) admits(t *token, public bool, r *http.Request) bool {
 		return t.has(roleRead) || t.readsPart(r) || public && namesNoAccount(r)
 	case accessPublic:
 		return t.has(roleRead) || public
+	case accessReport:
+		return t.has(roleRead) || t.readsSomebody()
 	}
 	return false
 }
@@ -120,6 +127,11 @@ func (t *token) readsPart(r *http.Request) bool {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	accounts := values["account"]
 	return err == nil && len(accounts) == 1 && t.has(readPrefix+accounts[0])
+}
+
+// readsSomebody reports whether a token has the role for any account.
+func (t *token) readsSomebody() bool {
+	return t != nil && slices.ContainsFunc(t.roles, func(role string) bool { return strings.HasPrefix(role, readPrefix) })
 }
 
 // namesNoAccount reports whether a query can be read and names no account, so that its answer is of all of them.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tweiledger/tweiledger/domain"
 )
 
 // guarded is a world with a tokens' file.
@@ -75,6 +77,12 @@ type openedRow struct {
 	public bool
 }
 
+// Reports: one that u1 buys with the key k-1, and one that nobody bought.
+var (
+	reportOfU1     = domain.NewReportID(domain.Message{Source: domain.ReportSourcePrefix + "u1", ID: "k-1"})
+	reportOfNobody = domain.NewReportID(domain.Message{Source: domain.ReportSourcePrefix + "u1", ID: "k-2"})
+)
+
 // opened is whom a request is answered: a row for each route, and one for each way in which its query decides.
 var opened = []openedRow{
 	{"POST", "/v1/events", "/v1/events", "write all", false},
@@ -100,6 +108,11 @@ var opened = []openedRow{
 	{"GET", "/v1/accounts/{account}/history", "/v1/accounts/u1/history", "read all own both", false},
 	{"GET", "/v1/accounts/{account}/history", "/v1/accounts/u2/history", "read all other both", false},
 	{"GET", "/v1/history", "/v1/history", "read all", false},
+	{"POST", "/v1/posts/{post}/reports", "/v1/posts/p1/reports", "write all", false},
+	{"GET", "/v1/reports/{report}", "/v1/reports/" + reportOfU1, "read all own both", false},
+	{"GET", "/v1/reports/{report}", "/v1/reports/" + reportOfNobody, "read all", false},
+	{"GET", "/v1/accounts/{account}/reports", "/v1/accounts/u1/reports", "read all own both", false},
+	{"GET", "/v1/accounts/{account}/reports", "/v1/accounts/u2/reports", "read all other both", false},
 	{"GET", "/v1/events", "/v1/events?source=%2Fweb&id=publish-p1", "read all", false},
 	{"GET", "/v1/events/{event}", "/v1/events/00000000-0000-0000-0000-000000000000", "read all", false},
 	{"GET", "/v1/log", "/v1/log", "read all audit", false},
@@ -142,6 +155,7 @@ func TestWhoMay(t *testing.T) {
 	for _, public := range []bool{false, true} {
 		g := openGuarded(t, public)
 		g.do("POST", "/v1/events", mediaStructured, event("post.published", "publish-p1", `{"post_id":"p1","account_id":"u1","title":"T","time_to_read_seconds":60}`), g.as("write")).want(t, 201)
+		g.purchase("p1", "u1", "k-1", g.as("write")).want(t, 201)
 		g.settle()
 		for _, row := range opened {
 			for caller := range g.callers() {
@@ -240,7 +254,7 @@ func TestDocumentSaysWhoMay(t *testing.T) {
 	roles := map[access][]string{
 		accessOpen: nil, accessWrite: {roleWrite}, accessOperate: {roleOperate}, accessRead: {roleRead}, accessPublic: {roleRead},
 		accessLog: {roleRead, roleAudit}, accessAccount: {roleRead, "read:{account}"}, accessPart: {roleRead, "read:{account}"},
-		accessStatement: {roleRead, "read:{account}"},
+		accessStatement: {roleRead, "read:{account}"}, accessReport: {roleRead, "read:{account}"},
 	}
 	doc, _ := document()
 	for _, route := range routes {

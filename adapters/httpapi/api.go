@@ -59,6 +59,7 @@ type Ledger interface {
 	PublishTariff(ctx context.Context, t domain.Tariff, by string) domain.Outcome
 	Reverse(ctx context.Context, event domain.EventID, note, by string) domain.Outcome
 	Reinstate(ctx context.Context, reversal domain.EventID, note, by string) domain.Outcome
+	IssueReport(ctx context.Context, post, account, key string) domain.Outcome
 	Ready(ctx context.Context) error
 }
 
@@ -130,6 +131,9 @@ var routes = []route{
 	{http.MethodGet, "/v1/accounts/{account}/posts", accessAccount, expensive, (*API).getAccountPosts},
 	{http.MethodGet, "/v1/accounts/{account}/history", accessAccount, expensive, (*API).getAccountHistory},
 	{http.MethodGet, "/v1/history", accessRead, expensive, (*API).getPlatformHistory},
+	{http.MethodPost, "/v1/posts/{post}/reports", accessWrite, cheap, (*API).postReport},
+	{http.MethodGet, "/v1/reports/{report}", accessReport, cheap, (*API).getReport},
+	{http.MethodGet, "/v1/accounts/{account}/reports", accessAccount, expensive, (*API).getAccountReports},
 	{http.MethodGet, "/v1/events", accessRead, cheap, (*API).findMessage},
 	{http.MethodGet, "/v1/events/{event}", accessRead, cheap, (*API).getEvent},
 	{http.MethodGet, "/v1/log", accessLog, cheap, (*API).getLog},

@@ -69,7 +69,7 @@ func TestDocumentedParametersAreTaken(t *testing.T) {
 		if item.Get == nil {
 			continue
 		}
-		target := strings.NewReplacer("{post}", "p1", "{account}", "u1", "{event}", domain.EventID{}.String(), "{version}", "1").Replace(path)
+		target := strings.NewReplacer("{post}", "p1", "{account}", "u1", "{event}", domain.EventID{}.String(), "{version}", "1", "{report}", "r1").Replace(path)
 		w.get(target+"?unheard=of", malformed).want(t, 400, `"field":"unheard"`)
 		for _, p := range item.Get.Parameters {
 			if p.Value.In != openapi3.ParameterInQuery || p.Value.Schema.Value.Type.Is("array") {

@@ -77,7 +77,11 @@ func writeOutcome(w http.ResponseWriter, o *domain.Outcome) error {
 	switch o.Result {
 	case domain.Recorded:
 		status = http.StatusCreated
-		w.Header().Set("Location", "/v1/events/"+o.Recorded.ID.String())
+		location := "/v1/events/" + o.Recorded.ID.String()
+		if report := o.Recorded.ReportID; report != "" {
+			location = "/v1/reports/" + report
+		}
+		w.Header().Set("Location", location)
 	case domain.Duplicate:
 	default:
 		return outcomeProblem(o)

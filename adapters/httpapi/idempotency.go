@@ -10,8 +10,8 @@ import (
 // headerKey names a purchase (draft-ietf-httpapi-idempotency-key-header).
 const headerKey = "Idempotency-Key"
 
-// idempotencyKey returns the key of a purchase. The draft asks for a string of structured fields, in double quotes; most
-// clients send a bare UUID. Both are taken, and are the same key.
+// idempotencyKey returns the key of a purchase. The draft asks for a string of structured fields, in double quotes;
+// most clients send a bare UUID. Both are taken, and are the same key.
 func idempotencyKey(h http.Header) (string, error) {
 	wrong := func(what string) error { return problemf(codeBadRequest, headerKey, "%s", what) }
 	given := h.Values(headerKey)
@@ -27,7 +27,7 @@ func idempotencyKey(h http.Header) (string, error) {
 		key, ok = parseSFString(text)
 	}
 	if !ok {
-		return "", wrong("is neither a string in double quotes, of printable ASCII, nor bare letters, digits and " + bareKeyMarks)
+		return "", wrong("is neither a string of printable ASCII in double quotes, nor letters, digits and " + bareKeyMarks)
 	}
 	if key == "" || len(key) > domain.MaxMessageIDBytes {
 		return "", problemf(codeBadRequest, headerKey, "must have 1 to %d bytes", domain.MaxMessageIDBytes)

@@ -65,7 +65,7 @@ func openWorld(t testing.TB, change ...func(*Config)) *world {
 	if w.views, err = projections.Open(t.Context(), store, w.log); err != nil {
 		t.Fatal(err)
 	}
-	w.ledger = domain.NewLedger(domain.Config{Log: w.log, Clock: time.Now, Messages: w.log, Events: w.views})
+	w.ledger = domain.NewLedger(domain.Config{Log: w.log, Clock: time.Now, Messages: w.log, Events: w.views, Statements: w.views})
 	if err := w.ledger.Start(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
