@@ -16,6 +16,8 @@ type answer struct {
 	Code   domain.Code   `json:"code"`
 	Field  string        `json:"field"`
 	Detail string        `json:"detail"`
+	// ReportID is there where a report was bought.
+	ReportID string `json:"report_id"`
 	// Position is the recorded event's.
 	Position domain.Position `json:"-"`
 	// text is the outcome's JSON.
@@ -25,6 +27,9 @@ type answer struct {
 // answerOf returns the answer that an outcome is.
 func answerOf(o domain.Outcome) answer {
 	a := answer{Result: o.Result, Detail: o.Detail, Position: o.Recorded.Position, text: o.AppendJSON(nil, "", 0)}
+	if e := o.Recorded.Event; e != nil {
+		a.ReportID = e.ReportID
+	}
 	if o.Rejection != nil {
 		a.Code, a.Field, a.Detail = o.Rejection.Code, o.Rejection.Field, o.Rejection.Detail
 	}

@@ -24,6 +24,7 @@ const (
 	maxAnswerBytes = 16 << 20
 
 	jsonType   = "application/json"
+	csvType    = "text/csv"
 	ndjsonType = "application/x-ndjson"
 )
 
@@ -76,8 +77,7 @@ func (c *client) settle(ctx context.Context, out console) {
 		return
 	}
 	_, err := c.read(ctx, "/v1/pnl", url.Values{"min_position": {c.last.String()}})
-	var p *problem
-	if errors.As(err, &p) && p.Status == http.StatusForbidden {
+	if isForbidden(err) {
 		// Who may not read sees no statements.
 		return
 	}
@@ -113,11 +113,28 @@ func (p *problem) Error() string {
 	return said
 }
 
+// isForbidden reports whether a server says that who asks may not.
+func isForbidden(err error) bool {
+	var p *problem
+	return errors.As(err, &p) && p.Status == http.StatusForbidden
+}
+
 // do sends a request and returns the answer, whose body is to be closed. An answer that is an error comes as a
 // *problem.
 func (c *client) do(
 	ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader,
 ) (*http.Response, error) {
+	request, err := c.request(ctx, method, path, query, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(request)
+}
+
+// request returns a request, with the token.
+func (c *client) request(
+	ctx context.Context, method, path string, query url.Values, contentType string, body io.Reader,
+) (*http.Request, error) {
 	address := c.base.JoinPath(path)
 	address.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
@@ -130,6 +147,10 @@ func (c *client) do(
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
+	return request, nil
+}
+
+func (c *client) send(request *http.Request) (*http.Response, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err
@@ -164,6 +185,12 @@ func (c *client) read(ctx context.Context, path string, query url.Values) ([]byt
 }
 
 func readAnswer(response *http.Response) ([]byte, error) {
+	text, err := readWhole(response)
+	return bytes.TrimSpace(text), err
+}
+
+// readWhole returns the whole answer as it is.
+func readWhole(response *http.Response) ([]byte, error) {
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	if err == nil && len(text) > maxAnswerBytes {
@@ -172,12 +199,21 @@ func readAnswer(response *http.Response) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	return bytes.TrimSpace(text), nil
+	return text, nil
 }
 
 // ask posts what an operator asks for, and returns the outcome.
 func (c *client) ask(ctx context.Context, path string, body []byte) (answer, error) {
-	response, err := c.do(ctx, http.MethodPost, path, nil, jsonType, bytes.NewReader(body))
+	request, err := c.request(ctx, http.MethodPost, path, nil, jsonType, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	return c.askFor(request)
+}
+
+// askFor sends a request that is answered with an outcome.
+func (c *client) askFor(request *http.Request) (answer, error) {
+	response, err := c.send(request)
 	var p *problem
 	if errors.As(err, &p) && p.Outcome != "" {
 		return parseAnswer(p.text)

@@ -37,6 +37,7 @@ type commands struct {
 	Token     tokenCommand     `cmd:"" help:"Make tokens."`
 	Reverse   reverseCommand   `cmd:"" help:"Take the postings of events back."`
 	Reinstate reinstateCommand `cmd:"" help:"Make mistaken reversals good."`
+	Report    reportCommand    `cmd:"" help:"Buy and show reports."`
 	Generate  generateCommand  `cmd:"" help:"Make synthetic engagements."`
 	Bench     benchCommand     `cmd:"" help:"Measure the ratios that the design sets."`
 	Version   versionCommand   `cmd:"" help:"Show the version."`

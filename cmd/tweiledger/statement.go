@@ -35,11 +35,8 @@ Examples:
 
 // Run runs the command.
 func (cmd *statementCommand) Run(ctx context.Context, c console) (err error) {
-	for flag, id := range map[string]string{"post": cmd.Post, "account": cmd.Account} {
-		if id != "" && !domain.ValidID(id) {
-			return &usageError{fmt.Sprintf("--%s: %q is no id", flag, id),
-				"an id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -"}
-		}
+	if err := checkIDs(map[string]string{"post": cmd.Post, "account": cmd.Account}); err != nil {
+		return err
 	}
 	asOf, err := cmd.asOf()
 	if err != nil {
@@ -63,6 +60,17 @@ func (cmd *statementCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	return b.write(c.out)
+}
+
+// checkIDs sees that what flags name are ids, where they name something.
+func checkIDs(flags map[string]string) error {
+	for flag, id := range flags {
+		if id != "" && !domain.ValidID(id) {
+			return &usageError{fmt.Sprintf("--%s: %q is no id", flag, id),
+				"an id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ -"}
+		}
+	}
+	return nil
 }
 
 // asOf returns which events the flags count.

@@ -21,6 +21,8 @@ type statementReader interface {
 	statement(ctx context.Context, scope domain.Scope, asOf projections.AsOf) ([]byte, error)
 	// post returns a post that was published.
 	post(ctx context.Context, id string, asOf projections.AsOf) (*projections.Post, error)
+	// report returns a report as the route gives it, as jsonType or csvType.
+	report(ctx context.Context, id, media string) ([]byte, error)
 	// tariffs returns the versions of the tariff, none for an empty log.
 	tariffs(ctx context.Context) (domain.Tariffs, error)
 	close() error
