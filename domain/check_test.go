@@ -283,8 +283,7 @@ func TestCheckFindsReportsBoughtTwice(t *testing.T) {
 
 	f := newFixture(t, logtest.MemoryOptions{})
 	f.must(published("p1", "ann"))
-	o := f.IssueReport(t.Context(), "p1", "bob", "a key")
-	report := f.recorded(o)
+	report := f.recorded(f.buy("p1", "bob", "a key"))
 	reversal := f.recorded(f.reverse(report, "bought by mistake"))
 	for revision := domain.Revision(2); revision <= 3; revision++ {
 		twice := *report
@@ -306,7 +305,7 @@ func TestCheckFindsReportsBoughtTwice(t *testing.T) {
 func TestCheckHoldsReportsToTheirPlace(t *testing.T) {
 	f := newFixture(t, logtest.MemoryOptions{})
 	f.must(published("p0", "ann"), published("p1", "ann"))
-	o := f.recorded(f.IssueReport(t.Context(), "p1", "bob", "a key"))
+	o := f.recorded(f.buy("p1", "bob", "a key"))
 	lines := f.lines()
 	for name, change := range map[string]func(e *domain.Event){
 		"before its post": func(e *domain.Event) {

@@ -143,6 +143,10 @@ func (f *fixture) publish(t domain.Tariff) domain.Outcome {
 	return f.PublishTariff(context.Background(), t, domain.OperatorName)
 }
 
+func (f *fixture) buy(post, account, key string) domain.Outcome {
+	return f.IssueReport(context.Background(), post, account, key)
+}
+
 // lines returns the log's lines in order.
 func (f *fixture) lines() (lines [][]byte) {
 	f.Helper()

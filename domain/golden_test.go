@@ -112,7 +112,7 @@ func statement(lines map[domain.Line]string, counts domain.Counts) domain.Statem
 	return s
 }
 
-// appendReport appends a report as its purchase will: nothing else writes one yet.
+// appendReport appends a report with the statements given, whatever its purchase would read.
 func appendReport(f *fixture, buyer, post, key string, whole, own domain.Statement) {
 	events := f.events()
 	size := uint64(len(events))

@@ -171,7 +171,7 @@ func TestLedgerIsTheModel(t *testing.T) {
 			same(target.kind, want, f, ask(batches.Ledger, context.Background(), target.id, note, "ops"), ask(turn(), context.Background(), target.id, note, "ops"))
 		}
 		for range rapid.IntRange(1, steps()).Draw(t, "steps") {
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			switch rapid.IntRange(0, 10).Draw(t, "step") {
 			case 0:
 				d := time.Duration(rapid.IntRange(1, 16).Draw(t, "minutes")) * time.Minute
 				w.now = w.now.Add(d)
@@ -189,6 +189,10 @@ func TestLedgerIsTheModel(t *testing.T) {
 				next := w.tariff(uint64(version), w.now.Add(time.Duration(rapid.IntRange(14, 17).Draw(t, "minutes"))*time.Minute))
 				want, f := w.publish(next)
 				same("tariff", want, f, batches.publish(next), turn().PublishTariff(context.Background(), next, "operator"))
+			case 4:
+				post, account, key := w.pick("post", "p1", "p2"), w.pick("account", "ann", "bob", "cid"), w.pick("key", "k1", "k2")
+				want, f := w.buy(post, account, key)
+				same("report", want, f, batches.buy(post, account, key), turn().IssueReport(context.Background(), post, account, key))
 			default:
 				size := rapid.SampledFrom([]int{1, 2, 5, 8, 40}).Draw(t, "size")
 				var batch []domain.Engagement

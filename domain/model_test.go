@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -395,6 +396,26 @@ func (m *model) reinstate(target *fact, note string) (answer, *fact) {
 	} else {
 		f.moves = slices.Clone(target.about.moves)
 	}
+	return answerOf(domain.Recorded, "", f), f
+}
+
+// buy sells an account a report. Its stream's name is UUIDv5 of what buys it.
+func (m *model) buy(post, account, key string) (answer, *fact) {
+	said := domain.Engagement{Type: domain.PnLReportIssued, PostID: post, AccountID: account}
+	said.Message = domain.Message{Source: "report/" + account, ID: key}
+	published := m.post(post)
+	if f := m.find(func(f *fact) bool { return f.said.Message == said.Message }); f != nil && f.said != said {
+		return rejected(domain.CodeConflictingDuplicate)
+	} else if f != nil {
+		return answerOf(domain.Duplicate, "", f), f
+	}
+	if published == nil {
+		return rejected(domain.CodeUnknownPost)
+	}
+	stream := "report-" + uuid.NewSHA1(uuid.NameSpaceURL, []byte(said.Source+"\n"+key)).String()
+	f := &fact{kind: said.Type, stream: stream, said: said, at: m.now, post: post, author: published.author}
+	m.price(f)
+	m.facts = append(m.facts, f)
 	return answerOf(domain.Recorded, "", f), f
 }
 
