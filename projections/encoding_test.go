@@ -184,6 +184,9 @@ func TestRowsComeBack(t *testing.T) {
 		comesBack(t, commentTable, c1)
 		comesBack(t, treeTable, drawNode(t))
 		comesBack(t, eventTable, rapid.Uint64().Draw(t, "index"))
+		comesBack(t, reportTable, rapid.Uint64Min(1).Draw(t, "events"))
+		comesBack(t, &table[string, Report]{encode: encodeReport, decode: decodeReport}, Report{ReportID: text.Draw(t, "report"),
+			PostID: text.Draw(t, "post"), Size: rapid.Uint64().Draw(t, "size"), Price: drawAmount(t), IssuedAt: drawInstant(t).time()})
 		c := checkpoint{format: viewFormat, size: rapid.Uint64().Draw(t, "size"), position: position}
 		c.last[0], c.first[1] = 1, 2
 		comesBack(t, checkpointTable, c)

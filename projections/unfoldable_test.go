@@ -70,6 +70,13 @@ func TestUnfoldable(t *testing.T) {
 				OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Postings: []domain.Posting{e.Postings[0].Reversed()}, Tariff: 1,
 				PostID: e.PostID, Author: e.Author, Reverses: e.ID, By: "me", Note: "n"}
 		}, domain.ErrCorrupt, "not a stream"},
+		"a report issued again": {domain.PnLReportIssued, func(e *domain.Event) { e.Revision++ }, domain.ErrCorrupt, "by no other"},
+		"a report issued late":  {domain.PnLReportIssued, func(e *domain.Event) { e.ReportID, e.Revision = "x", 1 }, domain.ErrCorrupt, "revision 0"},
+		"a gap in a report":     {domain.PnLReportIssued, func(e *domain.Event) { *e = reversalOf(e, 2) }, domain.ErrCorrupt, "revision 1"},
+		"a reversal of no report": {domain.PnLReportIssued, func(e *domain.Event) {
+			*e = reversalOf(e, 0)
+			e.Stream = domain.ReportStream("x")
+		}, domain.ErrCorrupt, "by the first event"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := unfoldableWorld(t)
@@ -113,7 +120,15 @@ func unfoldableWorld(t *testing.T) *world {
 	w := smallWorld(t, logtest.MemoryOptions{BatchEvents: 100})
 	w.record(domain.Engagement{Type: domain.CommentAdded, PostID: postID(0), CommentID: "c", AccountID: accountID(0), Level: 13})
 	w.record(domain.Engagement{Type: domain.CommentLiked, CommentID: "c", AccountID: accountID(1)})
+	w.report(postID(0), accountID(1))
 	return w
+}
+
+// reversalOf returns a reversal of an event at a revision of its stream.
+func reversalOf(e *domain.Event, revision domain.Revision) domain.Event {
+	return domain.Event{ID: e.ID, Type: domain.EventReversed, Stream: e.Stream, Revision: revision, Source: e.Source,
+		SourceID: e.SourceID, OccurredAt: e.OccurredAt, RecordedAt: e.RecordedAt, Tariff: 1, PostID: e.PostID, Author: e.Author,
+		Postings: []domain.Posting{e.Postings[0].Reversed()}, Reverses: e.ID, By: "me", Note: "n"}
 }
 
 // copyOf returns a copy of the log's first event of a type, which may be changed.

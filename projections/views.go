@@ -133,6 +133,13 @@ func (v *Views) Snapshot() *Snapshot {
 	}
 }
 
+// Changed returns a channel that is closed when the views go on, or when something else changes that Status tells.
+func (v *Views) Changed() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.changed
+}
+
 // Wait returns nil once everything up to a position is folded, the context's error if that ends before, and
 // Status().Err where the fold has stopped.
 func (v *Views) Wait(ctx context.Context, at domain.Position) error {
