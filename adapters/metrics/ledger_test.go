@@ -19,6 +19,7 @@ func TestKnownSeriesBeginAtZero(t *testing.T) {
 		if result != domain.Rejected {
 			want[fmt.Sprintf("engagements_total{%s}", result)] = 0
 		}
+		want[fmt.Sprintf("report_purchases_total{%s}", result)] = 0
 		for _, request := range []string{"tariff", "reversal", "reinstatement"} {
 			want[fmt.Sprintf("operator_requests_total{%s,%s}", result, request)] = 0
 		}
@@ -35,7 +36,7 @@ func TestKnownSeriesBeginAtZero(t *testing.T) {
 	got := samples(t, w.reg)
 	maps.DeleteFunc(got, func(series string, _ float64) bool {
 		name, _, _ := strings.Cut(series, "{")
-		return !slices.Contains([]string{"engagements_total", "operator_requests_total", "unmoved_events_total", "recorded_events_total"}, name)
+		return !slices.Contains([]string{"engagements_total", "operator_requests_total", "report_purchases_total", "unmoved_events_total", "recorded_events_total"}, name)
 	})
 	if !maps.Equal(got, want) {
 		t.Errorf("the series are %v\nwant %v", got, want)
@@ -92,5 +93,22 @@ func TestOperatorRequestsAreCounted(t *testing.T) {
 		"operator_requests_total{duplicate,tariff}": 1, "operator_requests_total{recorded,tariff}": 1,
 		"operator_requests_total{failed,tariff}": 1, "engagements_total{recorded}": 2, "engagements_total{duplicate}": 0,
 		"recorded_events_total{EventReversed}": 1, "recorded_events_total{EventReinstated}": 1, "recorded_events_total{TariffPublished}": 1,
+	})
+}
+
+// TestPurchasesAreCounted has each outcome.
+func TestPurchasesAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.fold()
+	w.record([]domain.Received{w.publish("p1")}, domain.Recorded)
+	w.settle()
+	for _, purchase := range [][3]string{{"p1", "u2", "k"}, {"p1", "u2", "k"}, {"p1", "u3", "k"}, {"p9", "u2", "k"}} {
+		w.ledger.IssueReport(t.Context(), purchase[0], purchase[1], purchase[2])
+	}
+	w.fault.Store(uint32(logtest.Unavailable))
+	w.ledger.IssueReport(t.Context(), "p1", "u4", "k")
+	w.expect(map[string]float64{
+		"report_purchases_total{recorded}": 2, "report_purchases_total{duplicate}": 1, "report_purchases_total{rejected}": 1,
+		"report_purchases_total{failed}": 1, "recorded_events_total{PnLReportIssued}": 2, "engagements_total{recorded}": 1,
 	})
 }

@@ -86,7 +86,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	ledger := domain.NewLedger(domain.Config{
-		Log: metrics.NewLog(w.reg, w.log), Clock: w.now, Messages: w.log, Events: w.views,
+		Log: metrics.NewLog(w.reg, w.log), Clock: w.now, Messages: w.log, Events: w.views, Statements: w.views,
 	})
 	if err := ledger.Start(t.Context(), nil); err != nil {
 		t.Fatal(err)
