@@ -14,6 +14,7 @@ import (
 func TestProgram(t *testing.T) {
 	program := buildProgram(t)
 	t.Run("kill", func(t *testing.T) { testKill(t, program) })
+	t.Run("kill purchases", func(t *testing.T) { testKillPurchases(t, program) })
 	for range 3 {
 		t.Run("terminate", func(t *testing.T) { testTerminate(t, program) })
 	}

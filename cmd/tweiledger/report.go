@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/google/uuid"
 
@@ -55,9 +56,14 @@ func (cmd *reportBuyCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, at.close()) }()
 	bought, err := at.buy(ctx, cmd.Post, cmd.Account, cmd.Key)
+	var p *problem
 	switch {
+	case errors.As(err, &p) && p.Status < http.StatusInternalServerError:
+		return err
 	case err != nil:
 		return fmt.Errorf("it is not known whether the report was bought, try again with --key %s: %w", cmd.Key, err)
+	case bought.Result == domain.Failed && !cmd.JSON:
+		return fmt.Errorf("%s; try again with --key %s", bought.why(), cmd.Key)
 	case cmd.JSON:
 		return c.show(bought, nil)
 	case !bought.done():
