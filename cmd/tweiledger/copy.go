@@ -277,6 +277,9 @@ func (cp *logCopy) add(ctx context.Context, line []byte) error {
 	if cp.read == 0 && e.Type != domain.TariffPublished {
 		return wrongLog("line 1: it is a %s, and a log begins with a tariff: this is no whole log", e.Type)
 	}
+	if e.Type == domain.PnLReportIssued && e.Revision > 0 {
+		return wrongLog("event %d (%s): the report on stream %s was issued before, and is bought once", cp.read, e.ID, e.Stream)
+	}
 	encoded := domain.EncodedEvent{Type: e.Type, Canonical: line}
 	if cp.continues(e) {
 		last := &cp.group[len(cp.group)-1]

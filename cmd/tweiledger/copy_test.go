@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,6 +72,30 @@ func TestCopyMessageTwice(t *testing.T) {
 	}
 	if !slices.Equal(exported(t, target), lines) {
 		t.Error("the copy is another log")
+	}
+}
+
+// TestReportTwice: a log whose last report is there again, at the next revision of its stream, is refused with the
+// event's index, by copy and by verify. What comes before it is copied.
+func TestReportTwice(t *testing.T) {
+	dir := t.TempDir()
+	golden, err := os.ReadFile("../../docs/golden/events.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(golden), "\n"), "\n")
+	report := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, `"type":"PnLReportIssued"`) })
+	twice := writeLines(t, dir, append(slices.Clone(lines), strings.Replace(lines[report], `"revision":0`, `"revision":1`, 1)))
+	want := fmt.Sprintf("event %d (", len(lines))
+	target := filepath.Join(dir, "target")
+	if out, err := tweiledger(t, "copy", "--from", twice, "--to", target); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("copy: %s, %v", out, err)
+	}
+	if !slices.Equal(exported(t, target), lines) {
+		t.Error("the copy is no beginning of the log")
+	}
+	if out, err := tweiledger(t, "verify", "--file", twice); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("verify: %s, %v", out, err)
 	}
 }
 
