@@ -273,6 +273,30 @@ func TestCheckFindsMovedLines(t *testing.T) {
 	}
 }
 
+// No event stands twice, wherever it may be put on its stream: with its id, and at the revision that is next (I2, I3).
+func TestCheckFindsEventsAgain(t *testing.T) {
+	golden := goldenLines(t)
+	next := map[domain.Stream]domain.Revision{}
+	var events []*domain.Event
+	for i, line := range golden {
+		e, err := domain.DecodeEvent(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next[e.Stream] = e.Revision + 1
+		for _, before := range append(events, e) {
+			again := *before
+			again.Revision = next[before.Stream]
+			line, err := again.AppendCanonical(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			differsAt(t, append(slices.Clone(golden[:i+1]), line), i+1)
+		}
+		events = append(events, e)
+	}
+}
+
 // A report is bought once: its stream begins with it, and only an operator's events follow (I6). It is found at its own
 // place also where everything else of it is right.
 func TestCheckFindsReportsBoughtTwice(t *testing.T) {
