@@ -416,7 +416,7 @@ func TestTariffPage(t *testing.T) {
 	}
 	w.settle()
 	wantAll(t, w.get("/tariff", http.StatusOK), "Version 2, ", "taken at every level", "at least 0.5 of the post",
-		"comments under the own post are recorded and move nothing", "reactions under the own post are recorded",
+		"comments under their own post are recorded and move nothing", "reactions under the own post are recorded",
 		"moves nothing", `href="/tariff?version=2" aria-current="page"`, ">to come<", ">earlier<")
 	page := w.get("/tariff?version=1", http.StatusOK)
 	wantAll(t, page, "from level 13 on", "at least the post&#39;s time to read", "A like of a post", "from the beginning")

@@ -158,14 +158,14 @@ func tariffRules(t *domain.Tariff) []string {
 	default:
 		reads += ", if it took at least " + t.ReadMinFraction.String() + " of the post's time to read."
 	}
-	ownComments := "An author's comments under the own post move money as anybody's do."
+	ownComments := "An author's comments under their own post move money as anybody's do."
 	if !t.OwnPostCommentPays {
-		ownComments = "An author's comments under the own post are recorded and move nothing."
+		ownComments = "An author's comments under their own post are recorded and move nothing."
 	}
-	ownReactions := "An author's reactions to comments under the own post move money as anybody's do."
+	ownReactions := "An author's reactions to comments under their own post move money as anybody's do."
 	if !t.AuthorReactionPays {
-		ownReactions = "An author's reactions under the own post are recorded and move nothing."
+		ownReactions = "An author's reactions under their own post are recorded and move nothing."
 	}
 	return []string{comments, reads, ownComments, ownReactions,
-		"Reading the own post, and reacting to the own post or comment, moves nothing."}
+		"Reading one's own post, or reacting to one's own post or comment, moves nothing."}
 }
