@@ -1,6 +1,6 @@
 // Package projections folds the log into the views that reads are answered from: statements of each post, account,
 // account under a post, and of the platform, now and as of any size or time; their journals and histories; posts,
-// comments and accounts in lists; and where each event is (DESIGN sections 5 and 6).
+// comments, accounts and reports in lists; and where each event is (DESIGN sections 5 and 6).
 //
 //	EventLog ──► read ──► decode ──► fold ──► write ──► Store       Run
 //	             chunks   2 at once  1, in    rows and checkpoint,
