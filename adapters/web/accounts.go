@@ -100,7 +100,9 @@ func (p *Pages) account(r *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &accountContent{ID: id, Unknown: statement.RecordedThrough.IsZero(), AsOf: view, Entries: pathOf("accounts", id, "entries")}
+	c := &accountContent{
+		ID: id, Unknown: statement.RecordedThrough.IsZero(), AsOf: view, Entries: pathOf("accounts", id, "entries"),
+	}
 	if err := c.show(statement); err != nil {
 		return nil, err
 	}

@@ -169,8 +169,8 @@ func wantAll(t *testing.T, page string, texts ...string) {
 }
 
 func published(n int) domain.Engagement {
-	return domain.Engagement{Type: domain.PostPublished, PostID: fmt.Sprintf("p%02d", n), AccountID: fmt.Sprintf("author%02d", n),
-		Title: fmt.Sprintf("Post %d", n), TimeToReadSeconds: 60}
+	return domain.Engagement{Type: domain.PostPublished, PostID: fmt.Sprintf("p%02d", n),
+		AccountID: fmt.Sprintf("author%02d", n), Title: fmt.Sprintf("Post %d", n), TimeToReadSeconds: 60}
 }
 
 func liked(post, account string) domain.Engagement {
@@ -341,7 +341,8 @@ func TestAccount(t *testing.T) {
 		`href="/accounts/raphael/entries?line=read_to_earn"`, `href="/posts/`+workload.ArticlePost+`?account=raphael"`,
 		"Reports bought</dt><dd class=\"n\" data-key=\"counts.reports\">1<", `href="/reports/`, `id="course"`)
 	c, _ := content[*accountContent](w, "/accounts/raphael", (*Pages).account)
-	if len(c.Posts) != 1 || len(c.Reports) != 1 || c.Reports[0].PostTitle != workload.ArticleTitle || len(c.Course.Rows) == 0 {
+	if len(c.Posts) != 1 || len(c.Course.Rows) == 0 || len(c.Reports) != 1 ||
+		c.Reports[0].PostTitle != workload.ArticleTitle {
 		t.Errorf("posts %+v, reports %+v", c.Posts, c.Reports)
 	}
 }
@@ -358,7 +359,8 @@ func TestAccountAsOf(t *testing.T) {
 		page := w.get("/accounts/raphael?"+address, http.StatusOK)
 		balance, err := w.statement(domain.Scope{AccountID: "raphael"}, asOf).Balance()
 		w.must(err)
-		wantAll(t, page, "As of", `data-key="balance">`+string(signedAmount(balance)), `href="/accounts/raphael">Show it as of now`)
+		wantAll(t, page, "As of", `data-key="balance">`+string(signedAmount(balance)),
+			`href="/accounts/raphael">Show it as of now`)
 		for _, text := range []string{"data-live=", `id="posts"`, `id="reports"`, `id="course"`, "entries?line="} {
 			if strings.Contains(page, text) {
 				t.Errorf("%s: the page has %q", address, text)
@@ -416,7 +418,7 @@ func TestTariffPage(t *testing.T) {
 	}
 	w.settle()
 	wantAll(t, w.get("/tariff", http.StatusOK), "Version 2, ", "taken at every level", "at least 0.5 of the post",
-		"comments under their own post are recorded and move nothing", "reactions under the own post are recorded",
+		"comments under their own post are recorded and move nothing", "reactions under their own post are recorded",
 		"moves nothing", `href="/tariff?version=2" aria-current="page"`, ">to come<", ">earlier<")
 	page := w.get("/tariff?version=1", http.StatusOK)
 	wantAll(t, page, "from level 13 on", "at least the post&#39;s time to read", "A like of a post", "from the beginning")
@@ -511,8 +513,8 @@ func TestLogCutsLong(t *testing.T) {
 func TestHostileLists(t *testing.T) {
 	w := openListed(t)
 	long := strings.Repeat("W", domain.MaxIDBytes)
-	for i, title := range []string{`<script>alert(1)</script>`, "\u202eturned\u202c", `"><img src=x onerror=alert(1)>`, "🎉",
-		strings.Repeat("M", 200), "{{.Content}}", "javascript:alert(1)"} {
+	for i, title := range []string{`<script>alert(1)</script>`, "\u202eturned\u202c",
+		`"><img src=x onerror=alert(1)>`, "🎉", strings.Repeat("M", 200), "{{.Content}}", "javascript:alert(1)"} {
 		post := published(i)
 		post.Title, post.AccountID = title, long
 		w.record(post, liked(post.PostID, "entries"), liked(post.PostID, "javascript:alert"))
@@ -522,8 +524,8 @@ func TestHostileLists(t *testing.T) {
 		t.Fatal(o.Rejection)
 	}
 	w.settle()
-	for _, address := range []string{"/", "/accounts", "/accounts/entries", "/accounts/" + long, "/accounts/javascript:alert",
-		"/log", "/tariff", "/?q=" + long} {
+	for _, address := range []string{"/", "/accounts", "/accounts/entries", "/accounts/" + long,
+		"/accounts/javascript:alert", "/log", "/tariff", "/?q=" + long} {
 		page := w.get(address, http.StatusOK)
 		if n := strings.Count(page, "<script"); n != 1 { // The layout's own.
 			t.Errorf("%s: %d scripts", address, n)

@@ -45,8 +45,8 @@ func (p *Pages) platform(r *request) (*page, error) {
 	}
 	c := &platformContent{Reading: statement.Sums.Of(domain.ReadToEarn), RewardedReads: statement.RewardedReads,
 		Counts: countFacts(&statement.Counts, false)}
-	c.Statement, err = newStatementView(statement, nil, func(l domain.Line) string { return "/entries?line=" + l.String() })
-	if err != nil {
+	href := func(l domain.Line) string { return "/entries?line=" + l.String() }
+	if c.Statement, err = newStatementView(statement, nil, href); err != nil {
 		return nil, err
 	}
 	balance, err := statement.Balance()

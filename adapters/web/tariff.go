@@ -16,8 +16,8 @@ type tariffContent struct {
 	Versions    []tariffVersion
 }
 
-// tariffVersion is a version with the time that it is in force: from the beginning of time where From is zero, on and on
-// where Until is.
+// tariffVersion is a version with the time that it is in force: from the beginning of time where From is zero, and
+// for good where Until is.
 type tariffVersion struct {
 	Version       uint64
 	From, Until   time.Time
@@ -88,7 +88,8 @@ func chosenTariff(r *request, versions domain.Tariffs) (*domain.Tariff, error) {
 }
 
 func newTariffVersion(versions domain.Tariffs, i int, now time.Time) tariffVersion {
-	v := tariffVersion{Version: versions[i].Version, From: versions[i].EffectiveFrom, Href: tariffHref(versions[i].Version)}
+	of := &versions[i]
+	v := tariffVersion{Version: of.Version, From: of.EffectiveFrom, Href: tariffHref(of.Version)}
 	if i+1 < len(versions) {
 		v.Until = versions[i+1].EffectiveFrom
 	}
