@@ -65,6 +65,9 @@ const (
 	// accessReport is for the role read, and for read:ACCOUNT where ACCOUNT bought the report in the path: that is known
 	// only when it was read, so getReport looks at it.
 	accessReport
+	// accessLive is for the role read, for read:ACCOUNT where ?account= is it, and for everybody where posts' statements are
+	// public and ?post= stands alone.
+	accessLive
 	accessEnd
 )
 
@@ -79,6 +82,7 @@ var missing = [accessEnd]string{
 	accessPart:      `role "read", or "read:ACCOUNT" and ?account= of the same account`,
 	accessStatement: `role "read", or "read:ACCOUNT" and ?account= of the same account`,
 	accessPublic:    `role "read"`,
+	accessLive:      `role "read", or "read:ACCOUNT" and ?account= of the same account`,
 	accessReport:    `role "read", or "read:ACCOUNT" of who bought the report`,
 }
 
@@ -102,6 +106,8 @@ func (a access) admits(t *token, public bool, r *http.Request) bool {
 		return t.has(roleRead) || t.readsPart(r)
 	case accessStatement:
 		return t.has(roleRead) || t.readsPart(r) || public && namesNoAccount(r)
+	case accessLive:
+		return t.has(roleRead) || t.readsPart(r) || public && namesNoAccount(r) && r.URL.Query().Has("post")
 	case accessPublic:
 		return t.has(roleRead) || public
 	case accessReport:

@@ -90,6 +90,10 @@ var opened = []openedRow{
 	{"GET", "/v1/posts/{post}/pnl", "/v1/posts/p1/pnl?account=u1", "read all own both", false},
 	{"GET", "/v1/posts/{post}/pnl", "/v1/posts/p1/pnl?account=u2", "read all other both", false},
 	{"GET", "/v1/posts/{post}", "/v1/posts/p1", "read all", true},
+	{"GET", "/v1/stream", "/v1/stream?post=p9", "read all", true},
+	{"GET", "/v1/stream", "/v1/stream?post=p9&account=u1", "read all own both", false},
+	{"GET", "/v1/stream", "/v1/stream?account=u2&unheard=of", "read all other both", false},
+	{"GET", "/v1/stream", "/v1/stream?unheard=of", "read all", false},
 	{"GET", "/v1/statements", "/v1/statements?post=p1", "read all", true},
 	{"GET", "/v1/accounts/{account}/pnl", "/v1/accounts/u1/pnl", "read all own both", false},
 	{"GET", "/v1/accounts/{account}/pnl", "/v1/accounts/u2/pnl", "read all other both", false},
@@ -253,7 +257,8 @@ func TestOperatorsAreNamed(t *testing.T) {
 func TestDocumentSaysWhoMay(t *testing.T) {
 	roles := map[access][]string{
 		accessOpen: nil, accessWrite: {roleWrite}, accessOperate: {roleOperate}, accessRead: {roleRead}, accessPublic: {roleRead},
-		accessLog: {roleRead, roleAudit}, accessAccount: {roleRead, "read:{account}"}, accessPart: {roleRead, "read:{account}"},
+		accessLive: {roleRead, "read:{account}"},
+		accessLog:  {roleRead, roleAudit}, accessAccount: {roleRead, "read:{account}"}, accessPart: {roleRead, "read:{account}"},
 		accessStatement: {roleRead, "read:{account}"}, accessReport: {roleRead, "read:{account}"},
 	}
 	doc, _ := document()

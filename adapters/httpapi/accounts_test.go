@@ -88,7 +88,7 @@ func TestBalances(t *testing.T) {
 		}
 	}
 	now := w.get("/v1/accounts", header("Accept", mediaLines+", */*;q=0.1")).want(t, 200, fmt.Sprintf(`"size":%d}`, len(log)))
-	if now.header.Get("Content-Type") != mediaLines || now.header.Get("Vary") != "Accept" {
+	if now.header.Get("Content-Type") != mediaLines || now.header.Get("Vary") != "Accept-Encoding, Accept" {
 		t.Errorf("headers %v", now.header)
 	}
 }

@@ -75,12 +75,13 @@ type API struct {
 	pages map[*route]bool
 	// starting: others will mount pages once the service has begun.
 	starting bool
-	// streams are those that are open, places what expensive requests take.
-	streams streamCounts
-	places  chan struct{}
-	// maxStreams bounds the streams of a token, busyPatience the wait for a place.
-	maxStreams   int
-	busyPatience time.Duration
+	// streams and listeners are those that are open, hub tells listeners, and places are what expensive requests take.
+	streams, listeners streamCounts
+	hub                hub
+	places             chan struct{}
+	// maxStreams and maxListeners bound those of a token, busyPatience the wait for a place.
+	maxStreams, maxListeners int
+	busyPatience             time.Duration
 	// patience bounds the wait for min_position, operatorPatience that for the event that an operator names.
 	patience, operatorPatience time.Duration
 	// followPatience is how long a log that is away is left alone.
@@ -136,6 +137,7 @@ var routes = []route{
 	{http.MethodGet, "/v1/accounts/{account}/reports", accessAccount, expensive, (*API).getAccountReports},
 	{http.MethodGet, "/v1/events", accessRead, cheap, (*API).findMessage},
 	{http.MethodGet, "/v1/events/{event}", accessRead, cheap, (*API).getEvent},
+	{http.MethodGet, "/v1/stream", accessLive, cheap, (*API).getStream},
 	{http.MethodGet, "/v1/log", accessLog, cheap, (*API).getLog},
 	{http.MethodGet, "/v1/tariffs", accessRead, cheap, (*API).getTariffs},
 	{http.MethodPost, "/v1/tariffs", accessOperate, cheap, (*API).postTariff},
@@ -167,7 +169,9 @@ func newAPI(cfg Config, serves func(*route) handler) *API {
 	}
 	a := &API{
 		Config: cfg, router: mux.NewRouter(), known: map[*mux.Route]*route{}, pages: map[*route]bool{},
-		places: make(chan struct{}, maxExpensive), maxStreams: maxStreams, busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
+		hub:    hub{source: viewsSource{cfg.Views}, logger: cfg.Logger, interval: liveInterval},
+		places: make(chan struct{}, maxExpensive), maxStreams: maxStreams, maxListeners: maxListeners,
+		busyPatience: busyPatience, patience: maxWait, operatorPatience: maxOperatorWait,
 		followPatience: followPatience, shutdownPatience: shutdownTimeout,
 	}
 	a.draining, a.drain = context.WithCancelCause(context.Background())

@@ -31,6 +31,10 @@ func TestEveryRouteConforms(t *testing.T) {
 	askEveryRoute(t, w)
 	client := w.client.Transport.(*conforming)
 	for _, route := range routes {
+		if route.path == "/v1/stream" {
+			// It has no end, and is held to the document by the tests of its own.
+			continue
+		}
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(client.seen)), func(key string) bool {
 			return strings.HasPrefix(key, route.method+" "+route.path+" 2")
 		}) {

@@ -18,6 +18,7 @@ var (
 	anyOrigin      = []string{"*"}
 	exposedHeaders = []string{"ETag, Ledger-Position, Ledger-Size, Link, Retry-After, WWW-Authenticate, X-Request-Id"}
 	noSniff        = []string{"nosniff"}
+	varyEncoding   = []string{"Accept-Encoding"}
 )
 
 // ServeHTTP serves a request: its id, who may ask, the route, the answer to a panic, and the line in the log.
@@ -27,13 +28,22 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer a.running.RUnlock()
+	var out *compressing
+	if takesGzip(r) {
+		out, r = newCompressing(w, r)
+		w = out
+	}
 	res := &response{ResponseWriter: w, began: time.Now()}
 	res.id[0] = requestID(r)
 	a.inFlight.Add(1)
 	defer a.inFlight.Add(-1)
 	defer a.finish(res, r)
+	if out != nil {
+		defer out.endFor(res)
+	}
 	defer a.recover(res, r)
 	h := w.Header()
+	h["Vary"] = varyEncoding
 	h["X-Request-Id"] = res.id[:]
 	h["X-Content-Type-Options"] = noSniff
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -23,10 +23,17 @@ type stream struct {
 // openStream makes a stream of the answer to a request, which may be one of so many for each token. Close it before the
 // handler returns.
 func (a *API) openStream(w http.ResponseWriter, r *http.Request, lastWrite time.Duration) (*stream, error) {
+	return a.openCounted(w, r, lastWrite, &a.streams, a.maxStreams)
+}
+
+// openCounted is openStream, with those of one kind counted by themselves.
+func (a *API) openCounted(
+	w http.ResponseWriter, r *http.Request, lastWrite time.Duration, counts *streamCounts, most int,
+) (*stream, error) {
 	res := w.(*response)
-	release, ok := a.streams.take(res.callerName(), a.maxStreams)
+	release, ok := counts.take(res.callerName(), most)
 	if !ok {
-		return nil, problemf(codeTooBusy, "", "%d streams are open with this token already", a.maxStreams)
+		return nil, problemf(codeTooBusy, "", "%d streams of this kind are open with this token already", most)
 	}
 	s := &stream{w: w, rc: http.NewResponseController(w), lastWrite: lastWrite}
 	ending, end := context.WithCancelCause(a.draining)

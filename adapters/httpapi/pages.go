@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -124,7 +123,8 @@ func prefersHTML(r *http.Request) bool {
 
 // addVary adds a header's name to those that an answer depends on.
 func addVary(h http.Header, name string) {
-	if !slices.Contains(h["Vary"], name) {
-		h["Vary"] = append(slices.Clip(h["Vary"]), name)
+	if others := h.Get("Vary"); others != "" {
+		name = others + ", " + name
 	}
+	h["Vary"] = []string{name}
 }
