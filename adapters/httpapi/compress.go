@@ -60,6 +60,9 @@ func newCompressing(w http.ResponseWriter, r *http.Request) (*compressing, *http
 
 // takesGzip reports whether a request takes an answer that is compressed (RFC 9110, section 12.5.3).
 func takesGzip(r *http.Request) bool {
+	if r.Header["Accept-Encoding"] == nil {
+		return false
+	}
 	takes := false
 	for _, element := range splitList(strings.Join(r.Header["Accept-Encoding"], ",")) {
 		name, weight, weighted := strings.Cut(element, ";")

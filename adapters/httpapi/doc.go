@@ -25,6 +25,22 @@
 // representations negotiates (accept.go). An event is read from the log and explained by its tariff (explain.go), also
 // for the journal, whose entries are the sides of its postings (journal.go).
 //
+// # Pages
+//
+// Handle mounts pages of others (pages.go). They pass what the API's routes pass, and their errors, and those of a
+// browser that is lost, are shown by Config.ErrorPage.
+//
+// # Statements as they change
+//
+// GET /v1/stream (live.go) is told by the hub (hub.go) what changes: one goroutine for all listeners, which reads each
+// subject once a round and makes one event for all who listen to it. A listener has one slot, which newer state
+// overwrites, and its own handler writes it out.
+//
+// # Compression
+//
+// The outermost writer of an answer is the compressing one (compress.go), where the client takes gzip; all others know
+// nothing of it. Live statements bring their own, see telling.
+//
 // # A stream of lines
 //
 // POST /v1/events of application/x-ndjson runs on two goroutines. One reads the body, cuts it into lines and parses

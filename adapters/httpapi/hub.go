@@ -95,8 +95,8 @@ func readNews(ctx context.Context, s *projections.Snapshot, of subject) (*news, 
 	return n, nil
 }
 
-// listener is one who listens. The newest that is not sent yet waits in its slot; what is newer takes its place, so that
-// who reads slowly holds up nobody, and costs no more than who reads fast.
+// listener is one who listens. The newest that is not sent yet waits in its slot; what is newer takes its place, so
+// that who reads slowly holds up nobody, and costs no more than who reads fast.
 type listener struct {
 	topic *topic
 	slot  atomic.Pointer[news]
@@ -177,8 +177,8 @@ func (h *hub) leave(l *listener) {
 	}
 }
 
-// first returns what a listener is sent first, given what it read itself after it joined. Behind that it misses nothing:
-// what others were told since is in its slot or in what first returns, and what nobody was told will differ from last.
+// first returns what a listener is sent first, given what it read itself after it joined. It misses nothing then: what
+// others were told since is in its slot or in what first returns, and what nobody was told will differ from last.
 func (h *hub) first(l *listener, read *news) *news {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -84,7 +84,9 @@ func (a *API) querySubject(w http.ResponseWriter, r *http.Request) (of subject, 
 
 // firstNews reads what a listener is told first, and whether it knows that already: by the position that it was told
 // last, where it says one.
-func (a *API) firstNews(w http.ResponseWriter, r *http.Request, of subject) (n *news, known *domain.Position, err error) {
+func (a *API) firstNews(
+	w http.ResponseWriter, r *http.Request, of subject,
+) (n *news, known *domain.Position, err error) {
 	s, err := a.snapshot(w, r, nil)
 	if err != nil {
 		return nil, nil, err
@@ -114,8 +116,8 @@ func (a *API) firstNews(w http.ResponseWriter, r *http.Request, of subject) (n *
 	return n, &last, nil
 }
 
-// telling is the answer to a listener. Where that takes gzip, it puts the stream together of what is compressed once for
-// all listeners: a compressor for each would take more memory than all the rest.
+// telling is the answer to a listener. Where that takes gzip, it puts the stream together of what is compressed once
+// for all listeners: a compressor for each would take more memory than all the rest.
 type telling struct {
 	*stream
 	gzip bool
@@ -152,8 +154,8 @@ func (t *telling) end() error {
 	return t.write(endian.LittleEndian.AppendUint32(trailer, t.size))
 }
 
-// listen tells first, unless known says that its reader knows it, and then what the hub tells, until the client has gone
-// or the stream ends.
+// listen tells first, unless known says that its reader knows it, and then what the hub tells, until the client has
+// gone or the stream ends.
 func (t *telling) listen(ctx context.Context, l *listener, first *news, known *domain.Position) error {
 	told := first
 	if known == nil {

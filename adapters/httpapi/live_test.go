@@ -177,15 +177,15 @@ func TestRoundsArePaced(t *testing.T) {
 			source.change()
 		}
 		synctest.Wait()
-		if source.rounds > 41 || source.rounds < 39 {
-			t.Errorf("%d rounds in 10 seconds", source.rounds)
+		if n := source.count(); n > 41 || n < 39 {
+			t.Errorf("%d rounds in 10 seconds", n)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		before := source.rounds
+		before := source.count()
 		time.Sleep(time.Hour)
-		if source.rounds != before {
-			t.Errorf("%d rounds without a change", source.rounds-before)
+		if n := source.count(); n != before {
+			t.Errorf("%d rounds without a change", n-before)
 		}
 		h.leave(l)
 		if h.stop != nil || len(h.topics) != 0 {
@@ -215,8 +215,17 @@ func (s *countedSource) change() {
 }
 
 func (s *countedSource) read(context.Context, []*topic, func(*topic, *news)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.rounds++
 	return nil
+}
+
+// count returns how many rounds there were.
+func (s *countedSource) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rounds
 }
 
 // TestLiveAccess: who may read an account alone is told of that part of a post, and a stream ends with its token.

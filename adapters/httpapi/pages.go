@@ -18,8 +18,8 @@ const (
 	PageRead = PageAccess(accessRead)
 )
 
-// Handle mounts a page, or what belongs to one, before the API serves. Its requests pass all that those of the API's own
-// routes pass, GET is HEAD too, and an error is answered by Config.ErrorPage. A costly one takes a place among the
+// Handle mounts a page, or what belongs to one, before the API serves. Its requests pass all that those of the API's
+// own routes pass, GET is HEAD too, and an error is answered by Config.ErrorPage. A costly one takes a place among the
 // expensive requests while it makes its answer, not while that is read. What stands in its query is its own affair.
 func (a *API) Handle(method, path string, access PageAccess, costly bool, h http.Handler) {
 	mounted := &route{method: method, path: path, access: pageAccess(access), cost: cheap}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,13 @@ import (
 	"github.com/tweiledger/tweiledger/projections"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if server := os.Getenv(listenersOf); server != "" {
+		listenFor(server)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // world is a ledger with everything below it, served on a loopback port. What goes through its client is held to the
 // OpenAPI document.
