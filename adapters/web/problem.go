@@ -60,6 +60,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
 
+// Answer returns what the error is answered with.
+func (e *Error) Answer() (status int, code, detail string) { return e.Status, e.Code, e.Detail }
+
 // badRequest is the error for a parameter that cannot be read.
 func badRequest(field, detail string) error {
 	return &Error{http.StatusBadRequest, "bad_request", field + ": " + detail}

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
@@ -13,12 +14,12 @@ const (
 	ArticlePost   = "turkey-uzbekistan-critical-minerals"
 	ArticleTitle  = "Turkey and Uzbekistan Forge Deeper Mining Ties with Critical Minerals Agreement"
 	ArticleReader = "raphael"
+	ArticleAuthor = "leonardo"
 )
 
 const (
 	articleSource     = "synthetic/article"
 	articleURL        = "https://example.com/" + ArticlePost
-	articleAuthor     = "leonardo"
 	articleTimeToRead = 240
 )
 
@@ -39,7 +40,7 @@ type act struct {
 
 // articleActs is what happened, in order.
 var articleActs = []act{
-	{0, articleAuthor, domain.PostPublished, "", 0},
+	{0, ArticleAuthor, domain.PostPublished, "", 0},
 
 	{6, "raphael", domain.PostRead, "", 262},
 	{7, "raphael", domain.PostLiked, "", 0},
@@ -49,7 +50,7 @@ var articleActs = []act{
 	{19, "donatello", domain.CommentAdded, "donatello", 42},
 	{20, "raphael", domain.CommentLiked, "donatello", 0},
 	{21, "donatello", domain.CommentLiked, "raphael", 0},
-	{24, articleAuthor, domain.CommentLiked, "donatello", 0},
+	{24, ArticleAuthor, domain.CommentLiked, "donatello", 0},
 
 	{30, "michelangelo", domain.PostRead, "", 31}, // the pizza had come
 	{31, "michelangelo", domain.CommentAdded, "michelangelo", 13},
@@ -86,6 +87,16 @@ var articleActs = []act{
 	{482, "splinter", domain.CommentLiked, "michelangelo", 0},
 	{483, "splinter", domain.CommentLiked, "muchacha", 0},
 	{484, "raphael", domain.PostRead, "", 250}, // once more: the first read was paid
+}
+
+// ArticleAccounts returns who has to do with the sample article, in the order of their first act: the author first.
+func ArticleAccounts() (accounts []string) {
+	for _, a := range articleActs {
+		if !slices.Contains(accounts, a.who) {
+			accounts = append(accounts, a.who)
+		}
+	}
+	return accounts
 }
 
 // Article returns the sample article's engagements in their order, of 29 January 2026. On an empty ledger with the

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/tweiledger/tweiledger/adapters/web"
 	"github.com/tweiledger/tweiledger/adapters/workload"
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -106,6 +107,7 @@ func (cmd *demoCommand) show(ctx context.Context, c console, s *service) error {
 	if err != nil {
 		return err
 	}
+	s.publisher = demoPublisher()
 	srv := startServer(s, listener, guards{}, nil)
 	err = cmd.send(ctx, c, s, srv)
 	if err == nil && !cmd.Once {
@@ -129,6 +131,14 @@ func (cmd *demoCommand) send(ctx context.Context, c console, s *service, srv *se
 		if !answers[i].done() {
 			return fmt.Errorf("the sample's engagement %d was not recorded: %s", i+1, answers[i].why())
 		}
+	}
+	// One report was bought already, once: its key is the same at each start.
+	bought, err := api.buy(ctx, workload.ArticlePost, workload.ArticleReader, "demo")
+	if err == nil && !bought.done() {
+		err = errors.New(bought.why())
+	}
+	if err != nil {
+		return fmt.Errorf("buying the sample's report: %w", err)
 	}
 	if err := s.caughtUp(ctx, c); err != nil {
 		return err
@@ -160,6 +170,14 @@ func readDemoBlock(ctx context.Context, api *client) (*block, error) {
 	return b, nil
 }
 
+// demoPublisher is the page of the article's publisher.
+func demoPublisher() *web.Demo {
+	return &web.Demo{
+		Post: workload.ArticlePost, Author: workload.ArticleAuthor, Reader: workload.ArticleReader,
+		Accounts: workload.ArticleAccounts(),
+	}
+}
+
 // writeHints prints where the statement is, and three commands to try.
 func (cmd *demoCommand) writeHints(c console, origin string) {
 	if cmd.Once {
@@ -169,7 +187,8 @@ func (cmd *demoCommand) writeHints(c console, origin string) {
 	path, _ := statementRoute(domain.Scope{PostID: workload.ArticlePost}, projections.AsOf{})
 	own, query := statementRoute(domain.Scope{PostID: workload.ArticlePost, AccountID: workload.ArticleReader},
 		projections.AsOf{})
-	fmt.Fprintf(c.out, "\nStatement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n",
+	fmt.Fprintf(c.out, "\nOpen in a browser: %s/demo/\n", origin)
+	fmt.Fprintf(c.out, "Statement: %s%s\n\nIt is open: whoever reaches this loopback address may read and write. Try:\n",
 		origin, path)
 	fmt.Fprintf(c.out, "  curl '%s%s?%s'\n", origin, own, url.Values(query).Encode())
 	fmt.Fprintf(c.out, "  curl '%s/v1/events' -H 'Content-Type: application/cloudevents+json' -d '%s'\n", origin, demoLike)

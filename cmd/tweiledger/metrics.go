@@ -15,7 +15,7 @@ import (
 	"github.com/tweiledger/tweiledger/adapters/metrics"
 )
 
-// newAPI returns the service's API with metrics of everything, to be called once.
+// newAPI returns the service's API and pages with metrics of everything, to be called once.
 func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 	requests := metrics.NewRequests(s.metrics)
 	cfg.Ledger = metrics.NewLedger(s.metrics, s.ledger)
@@ -30,7 +30,7 @@ func (s *service) newAPI(cfg httpapi.Config) *httpapi.API {
 		disk.Log = func() (uint64, error) { return filesBytes(logFolder(s.dir)) }
 	}
 	cfg.Metrics, cfg.Observe = metrics.Handler(s.metrics, slog.Default()), requests.Observe
-	api := httpapi.New(cfg)
+	api := s.newAPIWithPages(cfg)
 	metrics.RegisterInFlight(s.metrics, api.InFlight)
 	metrics.RegisterViews(s.metrics, metrics.Views{
 		Views: s.views, LogSize: cfg.LogSize, Writable: s.log.Writable, Clock: time.Now,

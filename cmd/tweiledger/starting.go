@@ -11,6 +11,7 @@ import (
 
 	"github.com/tweiledger/tweiledger/adapters/eventstore"
 	"github.com/tweiledger/tweiledger/adapters/httpapi"
+	"github.com/tweiledger/tweiledger/adapters/web"
 	"github.com/tweiledger/tweiledger/domain"
 )
 
@@ -47,7 +48,7 @@ func (at starting) answer(reason error) (*meanwhile, error) {
 	m.stop = stop
 	why := func() error { return *m.reason.Load() }
 	cfg := at.guards.config()
-	cfg.Metrics = startingMetrics(why)
+	cfg.Metrics, cfg.ErrorPage = startingMetrics(why), web.New(web.Config{}).Problem
 	wait := at.guards.watch(ctx)
 	go func() {
 		defer close(m.ended)
