@@ -64,7 +64,14 @@ func (a *API) getStream(w http.ResponseWriter, r *http.Request) error {
 	if err := t.send(greeting, deflatedGreeting); err != nil {
 		return err
 	}
-	return t.listen(r.Context(), l, a.hub.first(l, read), resumed)
+	first := a.hub.first(l, read)
+	// Others may have been told of a change meanwhile, which who resumes does not know.
+	if resumed == nil || first.follows(read, resumed) {
+		if err := t.send(first.event, first.compressedFor(t)); err != nil {
+			return err
+		}
+	}
+	return t.listen(r.Context(), l, first, resumed)
 }
 
 // querySubject returns what a request wants to listen to.
@@ -154,15 +161,9 @@ func (t *telling) end() error {
 	return t.write(endian.LittleEndian.AppendUint32(trailer, t.size))
 }
 
-// listen tells first, unless known says that its reader knows it, and then what the hub tells, until the client has
-// gone or the stream ends.
-func (t *telling) listen(ctx context.Context, l *listener, first *news, known *domain.Position) error {
-	told := first
-	if known == nil {
-		if err := t.send(first.event, first.compressedFor(t)); err != nil {
-			return err
-		}
-	}
+// listen tells what the hub tells and was not told, until the client has gone or the stream ends. What was so at the
+// position known its reader knows.
+func (t *telling) listen(ctx context.Context, l *listener, told *news, known *domain.Position) error {
 	silence := time.NewTimer(heartbeat)
 	defer silence.Stop()
 	for {

@@ -145,6 +145,22 @@ func TestLiveResumption(t *testing.T) {
 	}
 }
 
+// TestResumedWhileItChanges: what changes between the reading of the first state and its telling is told.
+func TestResumedWhileItChanges(t *testing.T) {
+	w := openWorld(t)
+	w.api.hub.interval = 1
+	w.publish("p1")
+	for i := range 100 {
+		known := w.listen("?post=p1").want()
+		h := w.listen("?post=p1", header("Last-Event-ID", known.Position))
+		w.post(liked(fmt.Sprint("e-", i), "p1", fmt.Sprint("u-", i))).want(t, 201)
+		if got := h.want(); got.Size != known.Size+1 {
+			t.Fatalf("told of size %d, known %d", got.Size, known.Size)
+		}
+		w.settle()
+	}
+}
+
 // TestSlowListener: who does not read keeps nothing but the newest state, and nobody waits.
 func TestSlowListener(t *testing.T) {
 	w := openWorld(t)
