@@ -281,6 +281,16 @@ func (t *Tariff) rowsOf(e EventType) iter.Seq2[int, *TariffRow] {
 // Tariffs are the versions of a log, version n at n-1, each effective later than the one before.
 type Tariffs []Tariff
 
+// ReportPrice returns what the tariff charges the buyer of a report. Sums of what a tariff may hold do not overflow.
+func (t *Tariff) ReportPrice() (price Twei) {
+	for i := range t.Rows {
+		if r := &t.Rows[i]; r.Engagement == PnLReportIssued && r.Debit.Line == PnLReports {
+			price, _ = price.Add(r.Amount)
+		}
+	}
+	return price
+}
+
 // InForce returns the tariff in force at a time, nil if there is none yet.
 func (ts Tariffs) InForce(at time.Time) *Tariff {
 	for i := len(ts) - 1; i >= 0; i-- {

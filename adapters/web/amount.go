@@ -61,7 +61,8 @@ func amountHTML(a domain.Twei, sign string) template.HTML {
 	return template.HTML(`<data class="amount" value="` + exact + `" title="` + exact + ` Twei">` + shown + `</data>`)
 }
 
-// grouped parts the digits of a large number in threes by space alone, so that what is copied has none.
+// grouped parts the digits of a large number in threes by space alone, so that what is copied has none. Between them it
+// may break where there is no room.
 func grouped(whole string) string {
 	digits := strings.TrimPrefix(whole, minus)
 	if len(digits) < 5 {
@@ -70,7 +71,7 @@ func grouped(whole string) string {
 	first := len(digits) % 3
 	text := whole[:len(whole)-len(digits)] + digits[:first]
 	for ; first < len(digits); first += 3 {
-		text += `<span class="g">` + digits[first:first+3] + `</span>`
+		text += `<wbr><span class="g">` + digits[first:first+3] + `</span>`
 	}
 	return text
 }

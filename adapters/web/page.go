@@ -74,6 +74,7 @@ func parse(name string) *template.Template {
 var functions = template.FuncMap{
 	"amount": amount, "signed": signedAmount, "time": timeOf, "date": dateOf, "duration": duration,
 	"asset": assetPath, "path": pathOf, "share": shareBar, "plural": plural,
+	"initial": initial, "reactions": reactions,
 }
 
 // showing returns the handler of a page.

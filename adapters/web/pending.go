@@ -1,15 +1,10 @@
 package web
 
-import "net/http"
-
 // Stand-ins, each removed by who writes the real one.
 
 func (p *Pages) entries(*request) (*page, error) { return nil, notFound("") }
 func (p *Pages) event(*request) (*page, error)   { return nil, notFound("") }
 func (p *Pages) report(*request) (*page, error)  { return nil, notFound("") }
-func (p *Pages) post(*request) (*page, error)    { return nil, notFound("") }
-
-func (p *Pages) showPicture(http.ResponseWriter, *http.Request) {}
 
 // Demo is the publisher's page.
 type Demo struct {

@@ -142,24 +142,8 @@ func (b *block) writePrices(text *strings.Builder) {
 		return
 	}
 	text.WriteByte('\n')
-	if price, ok := reportPrice(b.Tariff); ok {
-		fmt.Fprintf(text, "Price for report instance: %s %s\n", price, domain.Unit)
-	}
+	fmt.Fprintf(text, "Price for report instance: %s %s\n", b.Tariff.ReportPrice(), domain.Unit)
 	fmt.Fprintf(text, "Comment-to-Earn: Available from LVL %d\n", b.Tariff.CommentMinLevel)
-}
-
-// reportPrice returns what a report costs its buyer.
-func reportPrice(t *domain.Tariff) (price domain.Twei, ok bool) {
-	for i := range t.Rows {
-		if r := &t.Rows[i]; r.Engagement == domain.PnLReportIssued && r.Debit.Line == domain.PnLReports {
-			sum, err := price.Add(r.Amount)
-			if err != nil {
-				return price, false
-			}
-			price = sum
-		}
-	}
-	return price, true
 }
 
 // row writes a label, and a value at the right.
