@@ -148,6 +148,9 @@ func TestJournal(t *testing.T) {
 			if rapid.Bool().Draw(rt, "to") {
 				q.To = events[rapid.IntRange(0, len(events)-1).Draw(rt, "last")].OccurredAt
 			}
+			if rapid.Bool().Draw(rt, "sized") {
+				q.Size = rapid.Uint64Range(0, uint64(len(events))+1).Draw(rt, "size")
+			}
 			q.Limit = rapid.IntRange(1, 7).Draw(rt, "limit")
 			if got, want := journal(t, s, q), events.journal(q); !slices.Equal(got, want) {
 				t.Errorf("%+v: %v, not %v", q, got, want)
@@ -174,6 +177,9 @@ func journal(t *testing.T, s *projections.Snapshot, q projections.JournalQuery) 
 
 func (n naive) journal(q projections.JournalQuery) (indexes []uint64) {
 	for i, e := range n {
+		if q.Size > 0 && uint64(i) >= q.Size {
+			break
+		}
 		// A time to read touches all accounts under a post, but is in no journal of theirs.
 		own := touches(e, q.Scope) && (q.Scope.PostID == "" || q.Scope.AccountID == "" || touches(e, domain.Scope{AccountID: q.Scope.AccountID}))
 		moved := slices.ContainsFunc(e.Postings, func(p domain.Posting) bool {

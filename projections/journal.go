@@ -149,6 +149,8 @@ type JournalQuery struct {
 	Line domain.Line
 	// From and To, where they are not zero, leave events that occurred at From or later, and before To.
 	From, To time.Time
+	// Size, where it is not zero, leaves only the first Size events of the log.
+	Size uint64
 	// Newest has the last events first.
 	Newest bool
 	Page
@@ -185,6 +187,9 @@ func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err err
 			return nil, "", fmt.Errorf("the cursor, of size %d: %w", from, ErrNotFolded)
 		}
 	}
+	if q.Newest && q.Size > 0 {
+		from = min(from, q.Size)
+	}
 	touches := s.touches(&row.scopeRow, row.key, from)
 	if q.Newest {
 		touches = s.touchesBack(&row.scopeRow, row.key, from)
@@ -193,6 +198,9 @@ func (s *Snapshot) Journal(q JournalQuery) (events []Place, next string, err err
 	for t, err := range touches {
 		if err != nil {
 			return nil, "", err
+		}
+		if !q.Newest && q.Size > 0 && t.index >= q.Size {
+			break
 		}
 		if len(events) == q.Limit || examined == mostExamined {
 			at := t.index
