@@ -119,7 +119,7 @@ func TestBoughtReports(t *testing.T) {
 			}
 			post := postID(rapid.IntRange(0, modelPosts).Draw(rt, "of"))
 			account := accountID(rapid.IntRange(0, modelAccounts).Draw(rt, "account"))
-			checkPurchase(t, views, log, post, ledger.IssueReport(t.Context(), post, account, fmt.Sprint(n)))
+			checkPurchase(t, views, log, post, ledger.IssueReport(t.Context(), post, account, fmt.Sprint("bought-", n)))
 		}
 		if _, err := domain.Check(lines(log), nil); err != nil {
 			t.Errorf("the log breaks the rules: %v", err)

@@ -56,6 +56,7 @@ var questions = []question{
 	{path: "/v1/accounts/{account}/pnl?at={at}"},
 	{path: "/v1/accounts/{account}/entries"},
 	{path: "/v1/accounts/{account}/posts"},
+	{path: "/v1/accounts/{account}/reports"},
 	{path: "/v1/accounts/{account}/history?interval=hour"},
 	{path: "/v1/accounts/{account}/history?interval=day"},
 	{path: "/v1/pnl?size={size}"},

@@ -45,7 +45,7 @@ func TestUnfoldableEvent(t *testing.T) {
 		t.Errorf("/readyz?for=read: %v", err)
 	}
 	text, err := api.statement(t.Context(), domain.Scope{PostID: workload.ArticlePost}, projections.AsOf{})
-	if err != nil || !strings.Contains(string(text), `"total":"3.3"`) {
+	if err != nil || !strings.Contains(string(text), `"total":"2.3"`) {
 		t.Errorf("the statement: %s, %v", text, err)
 	}
 	if err := p.terminate(); err != nil {
