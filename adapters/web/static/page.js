@@ -34,6 +34,7 @@ const refresh = async () => {
 // take puts what another reading of the page has into this one. What the reader is in is left alone.
 const take = fresh => {
   localise(fresh);
+  document.body.dataset.size = fresh.body.dataset.size;
   for (const region of document.querySelectorAll("[data-live-region]")) {
     const now = fresh.querySelector(`[data-live-region="${CSS.escape(region.dataset.liveRegion)}"]`);
     if (!now || now.innerHTML === region.innerHTML || region.contains(document.activeElement)) continue;
@@ -65,7 +66,9 @@ const listen = () => {
   const state = document.querySelector("[data-live-state]");
   const said = state && state.textContent;
   const stream = new EventSource(`/v1/stream?${query}`);
-  stream.addEventListener("statement", refresh);
+  stream.addEventListener("statement", event => {
+    if (JSON.parse(event.data).size > Number(document.body.dataset.size)) refresh();
+  });
   stream.onopen = () => { if (state) state.textContent = said; };
   stream.onerror = () => { if (state) state.textContent = "not live now, trying again"; };
   addEventListener("pagehide", () => stream.close());
