@@ -168,7 +168,7 @@ func (c *entriesContent) link(r *request) {
 	for _, name := range []string{"at", "size", "cursor"} {
 		now.Del(name)
 	}
-	if len(now) > 0 {
+	if c.AsOf.Now = r.URL.EscapedPath(); len(now) > 0 {
 		c.AsOf.Now += "?" + now.Encode()
 	}
 }
