@@ -60,6 +60,7 @@ type Ledger interface {
 	Reverse(ctx context.Context, event domain.EventID, note, by string) domain.Outcome
 	Reinstate(ctx context.Context, reversal domain.EventID, note, by string) domain.Outcome
 	IssueReport(ctx context.Context, post, account, key string) domain.Outcome
+	Tariffs(ctx context.Context) (domain.Tariffs, error)
 	Ready(ctx context.Context) error
 }
 

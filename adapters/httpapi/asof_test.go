@@ -100,6 +100,12 @@ func TestPostsAsOf(t *testing.T) {
 	} {
 		w.get("/v1/posts/p1"+test.query).want(t, test.status, test.texts...)
 	}
+	w.get("/v1/posts/p1").want(t, 200, `,"report_price":"1","comment_min_level":13}`)
+	for _, query := range []string{"?size=4", "?at=2020-01-30T01:00:00Z"} {
+		if strings.Contains(string(w.get("/v1/posts/p1"+query).body), "report_price") {
+			t.Errorf("%s says what a report costs now", query)
+		}
+	}
 	if strings.Contains(string(w.get("/v1/posts/p1?size=2").body), "as_of") {
 		t.Error("a statement as of a size has a time")
 	}

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/tweiledger/tweiledger/domain"
 	"github.com/tweiledger/tweiledger/projections"
@@ -15,7 +17,11 @@ var postOrders = []order{
 	{"published", projections.ByPublication},
 }
 
-// getPost serves GET /v1/posts/{post}: the post and its statement, which holds its counts.
+// tariffPatience bounds the wait for the tariff where the log is slow or away: an answer goes without what it says.
+const tariffPatience = time.Second
+
+// getPost serves GET /v1/posts/{post}: the post and its statement, which holds its counts. As of now it also says what
+// the tariff in force asks of who buys a report and of who comments.
 func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r, "post")
 	if err != nil {
@@ -24,6 +30,10 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 	values, err := query(r, asOfParams...)
 	if err != nil {
 		return err
+	}
+	var terms []byte
+	if !values.Has(paramAt.name) && !values.Has(paramSize.name) {
+		terms = a.postTerms(r.Context())
 	}
 	return a.readAsOf(w, r, values, func(s *projections.Snapshot, dst []byte, asOf projections.AsOf) ([]byte, error) {
 		post, found, err := s.Post(id, asOf)
@@ -35,8 +45,27 @@ func (a *API) getPost(w http.ResponseWriter, r *http.Request) error {
 		}
 		dst = appendPost(append(dst, `{"post":`...), &post)
 		dst, err = appendStatement(r.Context(), s, append(dst, `,"statement":`...), domain.Scope{PostID: id}, asOf)
-		return append(dst, '}'), err
+		return append(append(dst, terms...), '}'), err
 	})
+}
+
+// postTerms returns the members that are by the tariff in force, none where there is none or it cannot be read now.
+func (a *API) postTerms(ctx context.Context) (members []byte) {
+	ctx, cancel := context.WithTimeout(ctx, tariffPatience)
+	defer cancel()
+	tariffs, err := a.Ledger.Tariffs(ctx)
+	if err != nil {
+		return nil
+	}
+	t := tariffs.InForce(time.Now())
+	if t == nil {
+		return nil
+	}
+	if price := t.ReportPrice(); price.Sign() > 0 {
+		members = append(append(members, `,"report_price":"`...), price.String()...)
+		members = append(members, '"')
+	}
+	return strconv.AppendUint(append(members, `,"comment_min_level":`...), t.CommentMinLevel, 10)
 }
 
 // getPosts serves GET /v1/posts: pages of posts in an order, as they are now.
