@@ -31,9 +31,29 @@ func (v *asOfView) Events() string {
 	return "the first " + strconv.FormatUint(v.Size, 10) + " events"
 }
 
+// Time is the time in its canonical form, "" for none.
+func (v *asOfView) Time() string {
+	if v.At.IsZero() {
+		return ""
+	}
+	return domain.FormatTime(v.At)
+}
+
+// ofNow returns the address of the same page as of now.
+func (r *request) ofNow() string {
+	values := r.URL.Query()
+	for _, name := range []string{"at", "size", "cursor"} {
+		values.Del(name)
+	}
+	if len(values) == 0 {
+		return r.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath() + "?" + values.Encode()
+}
+
 // asOf returns which events the query's at and size count, and what the page says of it, nil where it is of now.
 func (r *request) asOf() (asOf projections.AsOf, view *asOfView, err error) {
-	if r.query.Has("size") {
+	if r.query.Get("size") != "" {
 		asOf.Sized = true
 		if asOf.Size, err = strconv.ParseUint(r.query.Get("size"), 10, 64); err != nil {
 			return asOf, nil, badRequest("size", "must be a number of events")
@@ -42,7 +62,7 @@ func (r *request) asOf() (asOf projections.AsOf, view *asOfView, err error) {
 			return asOf, nil, badRequest("size", "is beyond the "+plural(size, "event", "events")+" that there are")
 		}
 	}
-	if at := r.query.Get("at"); r.query.Has("at") {
+	if at := r.query.Get("at"); at != "" {
 		asOf.At, err = domain.ParseTime(at)
 		if err != nil {
 			asOf.At, err = time.Parse(formTime, at)
@@ -54,5 +74,5 @@ func (r *request) asOf() (asOf projections.AsOf, view *asOfView, err error) {
 	if asOf == (projections.AsOf{}) {
 		return asOf, nil, nil
 	}
-	return asOf, &asOfView{At: asOf.At, Size: asOf.Size, Sized: asOf.Sized, Now: r.URL.EscapedPath()}, nil
+	return asOf, &asOfView{At: asOf.At, Size: asOf.Size, Sized: asOf.Sized, Now: r.ofNow()}, nil
 }

@@ -161,16 +161,6 @@ func (c *entriesContent) link(r *request) {
 	default:
 		c.Back = "/"
 	}
-	if c.AsOf == nil {
-		return
-	}
-	now := r.URL.Query()
-	for _, name := range []string{"at", "size", "cursor"} {
-		now.Del(name)
-	}
-	if c.AsOf.Now = r.URL.EscapedPath(); len(now) > 0 {
-		c.AsOf.Now += "?" + now.Encode()
-	}
 }
 
 func (c *entriesContent) title() string {

@@ -31,7 +31,8 @@ type postContent struct {
 	Price     domain.Twei
 	MinLevel  uint64
 	HasTariff bool
-	Entries   string
+	// Entries leads to all entries behind what is shown, Everybody to the same page with nobody's part beside it.
+	Entries, Everybody string
 	// What follows is of now, and left out as of a time or a size.
 	Course       *courseView
 	Comments     []projections.Comment
@@ -98,17 +99,18 @@ func (c *postContent) read(r *request, id string, asOf projections.AsOf) error {
 	c.Post, c.Size, c.RecordedThrough = post, whole.Size, whole.RecordedThrough
 	c.ReadToEarn, c.RewardedReads = whole.Sums.Of(domain.ReadToEarn), whole.RewardedReads
 	c.Counts = countFacts(&whole.Counts, false)
-	c.Entries = pathOf("posts", id, "entries")
-	c.Statement, err = newStatementView(whole, own, c.entriesOf(r))
+	entries := entriesOf(r, id)
+	c.Entries, c.Everybody = entries(0), withQuery(r, "account", "")
+	if !r.mayRead {
+		entries = nil
+	}
+	c.Statement, err = newStatementView(whole, own, entries)
 	return err
 }
 
-// entriesOf returns what leads to the entries behind a line: of the same account, and as of the same time and size. It is
-// nil where the reader may not see them.
-func (c *postContent) entriesOf(r *request) func(domain.Line) string {
-	if !r.mayRead {
-		return nil
-	}
+// entriesOf returns what leads to the entries behind a line, or behind all for none: of the same account, and as of the
+// same time and size.
+func entriesOf(r *request, post string) func(domain.Line) string {
 	asked := url.Values{}
 	for _, name := range []string{"account", "at", "size"} {
 		if value := r.query.Get(name); value != "" {
@@ -116,8 +118,14 @@ func (c *postContent) entriesOf(r *request) func(domain.Line) string {
 		}
 	}
 	return func(l domain.Line) string {
-		asked.Set("line", l.String())
-		return c.Entries + "?" + asked.Encode()
+		if l.Valid() {
+			asked.Set("line", l.String())
+		}
+		address := pathOf("posts", post, "entries")
+		if query := asked.Encode(); query != "" {
+			address += "?" + query
+		}
+		return address
 	}
 }
 

@@ -6,38 +6,52 @@ import "html/template"
 const (
 	sharedWidth, sharedHeight = 1200, 630
 	sharedMargin              = 72
-	sharedInk, sharedSoft     = "#1d1c1a", "#5f5b54"
+	sharedInk                 = "#1d1c1a"
 	sharedSerif               = "Georgia, 'DejaVu Serif', serif"
 )
 
-// sharedPicture draws a post's title and the sums of its statement.
+// sharedPicture draws a post's title over its statement.
 func sharedPicture(c *postContent) template.HTML {
-	p := newPicture("shared", sharedWidth, sharedHeight, c.Title, "Total Twei Earned: "+c.Statement.Total.String())
+	title := c.Title
+	if title == "" {
+		title = c.PostID
+	}
+	p := newPicture("shared", sharedWidth, sharedHeight, title, "Total Twei Earned: "+c.Statement.Total.String())
 	p.shape("rect", "width", float64(sharedWidth), "height", float64(sharedHeight), "fill", "#fbfaf7")
-	text := func(s string, x, y, size float64, color, anchor string) {
-		p.leaf("text", s, "x", x, "y", y, "font-size", size, "fill", color, "text-anchor", anchor,
-			"font-family", sharedSerif)
+	for i, line := range wrapped(title, 48, 2) {
+		p.write(line, sharedMargin, 92+float64(i)*54, 46, "start")
 	}
-	const right = sharedWidth - sharedMargin
-	text("Tweiledger", sharedMargin, 84, 30, sharedSoft, "start")
-	for i, line := range wrapped(c.Title, 46, 3) {
-		text(line, sharedMargin, 156+float64(i)*60, 50, sharedInk, "start")
+	const middle, right = sharedWidth / 2, sharedWidth - sharedMargin
+	p.side(&c.Statement.Profit, sharedMargin, middle-28)
+	p.side(&c.Statement.Loss, middle+28, right)
+	p.write("Total Twei Earned", sharedMargin, 574, 40, "start")
+	p.write(shortSigned(c.Statement.Total.Decimal()), right, 574, 40, "end")
+	for _, y := range []float64{526, 594, 601} {
+		p.rule(sharedMargin, right, y)
 	}
-	row := func(label, amount string, y, size float64) {
-		text(label, sharedMargin, y, size, sharedInk, "start")
-		text(amount, right, y, size, sharedInk, "end")
-	}
-	rule := func(y float64) {
-		p.shape("line", "x1", float64(sharedMargin), "x2", float64(right), "y1", y, "y2", y, "stroke", sharedInk,
-			"stroke-width", 2.0)
-	}
-	row("Profit Subtotal, Twei", shortAmount(c.Statement.Profit.Subtotal.Decimal()), 384, 36)
-	row("Loss Subtotal, Twei", shortAmount(c.Statement.Loss.Subtotal.Decimal()), 440, 36)
-	rule(472)
-	row("Total Twei Earned", shortSigned(c.Statement.Total.Decimal()), 532, 48)
-	rule(560)
-	rule(567)
 	return p.html()
+}
+
+// side writes the lines and the subtotal of a side between two edges.
+func (p *svg) side(v *sideView, left, right float64) {
+	y := 204.0
+	for _, line := range v.Lines {
+		p.write(line.Label, left, y, 26, "start")
+		p.write(shortAmount(line.Amount.Decimal()), right, y, 26, "end")
+		y += 42
+	}
+	p.rule(left, right, y-28)
+	p.write(v.SubtotalLabel, left, y+6, 28, "start")
+	p.write(shortAmount(v.Subtotal.Decimal()), right, y+6, 28, "end")
+}
+
+func (p *svg) write(text string, x, y, size float64, anchor string) {
+	p.leaf("text", text, "x", x, "y", y, "font-size", size, "fill", sharedInk, "text-anchor", anchor,
+		"font-family", sharedSerif)
+}
+
+func (p *svg) rule(from, to, y float64) {
+	p.shape("line", "x1", from, "x2", to, "y1", y, "y2", y, "stroke", sharedInk, "stroke-width", 2.0)
 }
 
 // wrapped breaks a text into lines of at most so many characters, the last of which ends with "…" where there is more.

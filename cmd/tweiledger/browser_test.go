@@ -202,7 +202,7 @@ func serveDemo(t *testing.T) (origin string) {
 }
 
 // serveIn serves an empty ledger with the default tariff.
-func serveIn(t *testing.T) (*service, *server) {
+func serveIn(t testing.TB) (*service, *server) {
 	t.Helper()
 	s, err := openService(t.Context(), home{dir: filepath.Join(t.TempDir(), "data")}, 1<<20)
 	if err != nil {

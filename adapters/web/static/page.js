@@ -116,7 +116,7 @@ const buying = button => {
     if (!("open" in document.body.dataset)) { status.textContent = refusals[401]; return; }
     if (!detail.account) {
       status.textContent = "Say who you are first: a report is bought by an account.";
-      document.getElementById("account").focus();
+      document.getElementById("account")?.focus();
       return;
     }
     button.disabled = true;
