@@ -62,11 +62,10 @@ const day = text => {
 
 const CLOSED = "This ledger is not open to everybody.";
 const OUTCOMES = {
-  401: "Nothing was bought: the ledger asks who buys, so only the platform can.",
-  403: "Nothing was bought: this page may not buy for the account.",
-  404: "Nothing was bought: the ledger has no such post.",
-  409: "Nothing was bought: this purchase's key was taken. Press again to buy.",
-  503: "The ledger could not buy now. Press again: it is charged once.",
+  401: "the ledger asks who buys, so only the platform can.",
+  403: "this page may not buy for the account.",
+  404: "the ledger has no such post.",
+  409: "this purchase's key was taken. Press again to buy.",
 };
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), b => b.toString(16).padStart(2, "0")).join("");
 
@@ -243,13 +242,14 @@ class TweiledgerStatement extends HTMLElement {
       const answer = await fetch(`${this.path}/reports`, { method: "POST", body: JSON.stringify({ account_id: account }),
         headers: { "Content-Type": "application/json", "Idempotency-Key": `"${this.key}"` } });
       const outcome = await answer.json().catch(() => ({}));
+      this.dispatchEvent(new CustomEvent("tweiledger-bought", { detail: outcome, bubbles: true, composed: true }));
       // An answer without a report's id is none that can be relied on.
       if (this.run === run && answer.status < 500 && (!answer.ok || outcome.report_id)) this.key = "";
       if (answer.ok && outcome.report_id) {
         bought.replaceChildren("Bought. ", el("a", { href: `${server}/reports/${encodeURIComponent(outcome.report_id)}` }, "Open the report"));
       } else {
-        bought.textContent = OUTCOMES[answer.status] || (answer.ok || answer.status >= 500 ? OUTCOMES[503]
-          : `Nothing was bought: ${outcome.detail || `the ledger answered ${answer.status}.`}`);
+        bought.textContent = answer.ok || answer.status >= 500 ? "The ledger could not buy now. Press again: it is charged once."
+          : "Nothing was bought: " + (OUTCOMES[answer.status] || outcome.detail || answer.status);
       }
     } catch {
       bought.textContent = "No answer came. Press again: it is charged once.";
