@@ -190,7 +190,7 @@
     const result = make("div", { class: "answer" });
     const item = make("li", { "data-type": type, "data-id": sent.id || "" },
       make("h3", {}, says), make("p", { class: "route" }, make("code", {}, route), " ",
-        make("time", { datetime: now.toISOString(), title: now.toISOString() }, now.toLocaleTimeString())),
+        make("time", { datetime: now.toISOString(), title: now.toISOString() }, now.toLocaleTimeString("en-GB"))),
       make("pre", {}, make("code", {}, JSON.stringify(sent, null, 2))), result);
     $("sent-empty").hidden = true;
     $("latest-link").hidden = false;
@@ -423,19 +423,19 @@
       make("a", { href: "/reports/" + encodeURIComponent(report.report_id) }, "as of " + report.size + " events")));
   }
 
-  // The block says so when it has bought a report.
+  // The block tells what came of buying a report.
   document.addEventListener("tweiledger-bought", (event) => {
-    const body = event.detail?.outcome instanceof Object ? event.detail.outcome : event.detail || {};
+    const body = event.detail || {};
     const name = block.getAttribute("account");
-    newEntry(name + " bought a report", "report", "POST " + postPath + "/reports", { account_id: name })
-      .answer(outcomeOf(body, 0), body, null);
+    newEntry(name + " asked to buy a report", "report", "POST " + postPath + "/reports", { account_id: name })
+      .answer(body.outcome || "rejected", body, null);
     showReports();
   });
 
   async function learnPost() {
     const { post: p } = await get(postPath);
     reading.whole = p.time_to_read_seconds || reading.whole;
-    setText($("time-to-read"), "· " + minutes(reading.whole) + " min to read");
+    setText($("time-to-read"), "· " + (reading.whole % 60 ? minutes(reading.whole) : reading.whole / 60) + " min to read");
     if (reading.state === "idle") {
       bar.value = 0;
       setText(clock, "0:00 of " + minutes(reading.whole));
