@@ -27,7 +27,7 @@ import (
 const cacheFolder = "../../.cache"
 
 // patience ends what hangs.
-const patience = 40 * time.Second
+const patience = 20 * time.Second
 
 // browser is a browser that tests open tabs of.
 type browser struct {

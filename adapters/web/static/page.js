@@ -109,7 +109,8 @@ const buying = button => {
   const status = document.querySelector("[data-bought]");
   let key = "";
   button.hidden = false;
-  button.addEventListener("click", async () => {
+  button.addEventListener("click", async event => {
+    if (event.detail > 1) return; // the second click of a double click
     const detail = { post: button.dataset.post, account: button.dataset.account };
     const wanted = button.dispatchEvent(new CustomEvent("tweiledger-buy", { detail, bubbles: true, composed: true, cancelable: true }));
     if (!wanted || button.disabled) return;
