@@ -92,10 +92,9 @@ func amountTicks(low, high decimal.Decimal, most int64) []decimal.Decimal {
 		high = low.Add(decimal.New(1, 0))
 	}
 	span := high.Sub(low)
-	step := decimal.New(1, wei)
 	for power := max(int32(span.NumDigits())+span.Exponent()-3, wei); ; power++ {
 		for _, digit := range []int64{1, 2, 5} {
-			step = decimal.New(digit, power)
+			step := decimal.New(digit, power)
 			if span.GreaterThan(step.Mul(decimal.NewFromInt(most))) {
 				continue
 			}
