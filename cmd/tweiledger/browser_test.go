@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/go-json-experiment/json"
+
+	"github.com/tweiledger/tweiledger/domain"
 )
 
 // The pages in a real browser: Debian's chromium, and axe-core, which .ci/run fetches. Without them the tests are
@@ -201,8 +203,8 @@ func serveDemo(t *testing.T) (origin string) {
 	return srv.origin
 }
 
-// serveIn serves an empty ledger with the default tariff.
-func serveIn(t testing.TB) (*service, *server) {
+// serveIn serves an empty ledger with tariffs, the default one for none.
+func serveIn(t testing.TB, tariffs ...domain.Tariff) (*service, *server) {
 	t.Helper()
 	s, err := openService(t.Context(), home{dir: filepath.Join(t.TempDir(), "data")}, 1<<20)
 	if err != nil {
@@ -213,7 +215,7 @@ func serveIn(t testing.TB) (*service, *server) {
 			t.Error(err)
 		}
 	})
-	if err := s.ledger.Start(t.Context(), nil); err != nil {
+	if err := s.ledger.Start(t.Context(), tariffs); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := listen("127.0.0.1:0", false)

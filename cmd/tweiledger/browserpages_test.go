@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tweiledger/tweiledger/adapters/workload"
+	"github.com/tweiledger/tweiledger/domain"
 )
 
 const articlePage = "/posts/" + workload.ArticlePost
@@ -166,18 +167,19 @@ func testEverywhere(t *testing.T, b *browser) {
 		"post-hours": articlePage + "?interval=hour", "post-asof": articlePage + "?at=2026-01-29T10:00:00Z",
 		"entries": articlePage + "/entries?line=likes_commenter", "account-entries": "/accounts/raphael/entries",
 		"platform-entries": "/entries", "event": event, "report": "/reports/" + report, "tariff": "/tariff", "log": "/log",
-		"problem": "/posts/nowhere", "nothing": "/nothing", "demo": "/demo/",
+		"no-post": "/posts/nowhere", "no-path": "/nothing", "demo": "/demo/",
 	} {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{1280, 360} {
 				what := fmt.Sprintf("%s-%d-%s", name, width, scheme)
 				p.looks(width, scheme)
 				p.open(path)
+				if failed := eval[bool](p, `Boolean(document.querySelector(".problem"))`); failed != strings.HasPrefix(name, "no-") {
+					t.Errorf("%s: whether it is an error's page: %v", what, failed)
+				}
 				p.fits(what)
 				p.picture(what)
-				if width == 360 || scheme == "light" {
-					p.accessible(what)
-				}
+				p.accessible(what)
 			}
 		}
 	}
@@ -203,7 +205,15 @@ func testPrint(t *testing.T, b *browser) {
 
 // What others chose, titles and names, breaks nothing and runs nowhere.
 func testHostile(t *testing.T, b *browser) {
-	_, srv := serveIn(t)
+	// The least amount that there is, and the greatest that a tariff may have.
+	tariff := domain.DefaultTariff()
+	for i := range tariff.Rows {
+		tariff.Rows[i].Amount = domain.Wei(1)
+		if tariff.Rows[i].Engagement == domain.CommentAdded {
+			tariff.Rows[i].Amount = domain.Wei(1_000_000_000_000_000_000)
+		}
+	}
+	_, srv := serveIn(t, tariff)
 	long := strings.Repeat("W", 128)
 	title := `<script>document.title="run"<\/script> & "quotes" ` + "\u202eright to left 🦖 " + strings.Repeat("x", 200)
 	send(t, srv.origin,
@@ -221,12 +231,13 @@ func testHostile(t *testing.T, b *browser) {
 	}
 	p := b.tab(t, srv.origin)
 	for _, path := range []string{"/", "/accounts", "/posts/" + long, "/posts/" + long + "?account=" + long, "/accounts/" + long,
-		"/accounts/entries", "/accounts/pnl", "/posts/pnl", "/posts/" + long + "/entries", "/log", "/posts/" + url.PathEscape("<b>"),
+		"/accounts/entries", "/accounts/pnl", "/accounts/log", "/posts/" + long + "/entries?line=comment_rewards", "/posts/pnl", "/posts/" + long + "/entries", "/log", "/posts/" + url.PathEscape("<b>"),
 		"/?q=" + url.QueryEscape(`"><script>document.title="run"</script>`)} {
 		p.looks(360, "light")
 		p.open(path)
 		p.fits("hostile " + path)
-		p.picture("hostile-" + strings.NewReplacer("/", "_", "?", "_", long, "long").Replace(url.PathEscape(path)))
+		p.accessible("hostile " + path)
+		p.picture("hostile-" + strings.NewReplacer("/", "_", "?", "_", "%", "_", "<", "_", ">", "_", long, "long").Replace(path))
 		if eval[string](p, "document.title") == "run" {
 			t.Errorf("%s runs what others wrote", path)
 		}
