@@ -29,7 +29,7 @@ import (
 const cacheFolder = "../../.cache"
 
 // patience ends what hangs.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // browser is a browser that tests open tabs of.
 type browser struct {
