@@ -60,6 +60,12 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		status, name, detail := answer.Answer()
 		if p := problemf(code(name), "", "%s", detail); statuses[p.code] != 0 {
 			p.absent = status == http.StatusNotFound
+			switch p.code {
+			case codeUnauthorized:
+				p.challenge = "Bearer"
+			case codeForbidden:
+				p.challenge = `Bearer error="insufficient_scope"`
+			}
 			err = p
 		}
 	}

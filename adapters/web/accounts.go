@@ -101,9 +101,9 @@ func (p *Pages) account(r *request) (*page, error) {
 		return nil, err
 	}
 	c := &accountContent{
-		ID: id, Unknown: statement.RecordedThrough.IsZero(), AsOf: view, Entries: pathOf("accounts", id, "entries"),
+		ID: id, Unknown: statement.RecordedThrough.IsZero(), AsOf: view,
 	}
-	if err := c.show(statement); err != nil {
+	if err := c.show(r, statement); err != nil {
 		return nil, err
 	}
 	shown := &page{Title: id, Nav: "/accounts", Content: c,
@@ -115,15 +115,13 @@ func (p *Pages) account(r *request) (*page, error) {
 	return shown, err
 }
 
-// show sets what comes of the account's statement. Where it is not of now its numbers do not open: their entries are.
-func (c *accountContent) show(s *domain.Statement) (err error) {
+// show sets what comes of the account's statement.
+func (c *accountContent) show(r *request, s *domain.Statement) (err error) {
 	c.RewardedReads, c.Counts = s.RewardedReads, countFacts(&s.Counts, true)
 	c.Reading = s.Sums.Of(domain.ReadToEarn)
-	var href func(domain.Line) string
-	if c.AsOf == nil {
-		href = func(l domain.Line) string { return c.Entries + "?line=" + l.String() }
-		c.ReadingHref = href(domain.ReadToEarn)
-	}
+	href := entriesOf(r, pathOf("accounts", c.ID, "entries"))
+	c.Entries = href(0)
+	c.ReadingHref = href(domain.ReadToEarn)
 	if c.Statement, err = newStatementView(s, nil, href); err != nil {
 		return err
 	}

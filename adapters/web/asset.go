@@ -51,11 +51,11 @@ func mustRead(files embed.FS, name string) []byte {
 func assetPath(name string) string { return path.Join("/assets", assets[name].version, name) }
 
 // serveAsset serves GET /assets/{version}/{name}: for good where the version is that of the bytes.
-func serveAsset(w http.ResponseWriter, r *http.Request) {
+func (p *Pages) serveAsset(w http.ResponseWriter, r *http.Request) {
 	vars := mux.Vars(r)
 	a, known := assets[vars["name"]]
 	if !known {
-		http.NotFound(w, r)
+		p.Fail(w, r, notFound("there is no such file"))
 		return
 	}
 	keep := "no-cache"

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -359,9 +360,13 @@ func TestAccountAsOf(t *testing.T) {
 		page := w.get("/accounts/raphael?"+address, http.StatusOK)
 		balance, err := w.statement(domain.Scope{AccountID: "raphael"}, asOf).Balance()
 		w.must(err)
+		asked, err := url.ParseQuery(address)
+		w.must(err)
+		asked.Set("line", "likes_own")
 		wantAll(t, page, "As of", `data-key="balance">`+string(signedAmount(balance)),
+			`href="/accounts/raphael/entries?`+strings.ReplaceAll(asked.Encode(), "&", "&amp;")+`"`,
 			`href="/accounts/raphael">Show it as of now`)
-		for _, text := range []string{"data-live=", `id="posts"`, `id="reports"`, `id="course"`, "entries?line="} {
+		for _, text := range []string{"data-live=", `id="posts"`, `id="reports"`, `id="course"`} {
 			if strings.Contains(page, text) {
 				t.Errorf("%s: the page has %q", address, text)
 			}

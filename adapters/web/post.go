@@ -73,10 +73,12 @@ func (r *request) mayShow(account string) error {
 		return nil
 	case !domain.ValidID(account):
 		return badRequest("account", "no account can have this id")
-	case !r.mayRead:
-		return &Error{http.StatusForbidden, "forbidden", "an account's part of a post needs the role read"}
+	case r.mayRead:
+		return nil
+	case r.Header.Get("Authorization") == "":
+		return &Error{http.StatusUnauthorized, "unauthorized", "an account's part of a post needs a token with the role read"}
 	}
-	return nil
+	return &Error{http.StatusForbidden, "forbidden", "an account's part of a post needs the role read"}
 }
 
 // read reads the post and its statement, and the account's part of it.
@@ -99,7 +101,7 @@ func (c *postContent) read(r *request, id string, asOf projections.AsOf) error {
 	c.Post, c.Size, c.RecordedThrough = post, whole.Size, whole.RecordedThrough
 	c.ReadToEarn, c.RewardedReads = whole.Sums.Of(domain.ReadToEarn), whole.RewardedReads
 	c.Counts = countFacts(&whole.Counts, false)
-	entries := entriesOf(r, id)
+	entries := entriesOf(r, pathOf("posts", id, "entries"))
 	c.Entries, c.Everybody = entries(0), withQuery(r, "account", "")
 	if !r.mayRead {
 		entries = nil
@@ -108,9 +110,9 @@ func (c *postContent) read(r *request, id string, asOf projections.AsOf) error {
 	return err
 }
 
-// entriesOf returns what leads to the entries behind a line, or behind all for none: of the same account, and as of the
+// entriesOf returns what leads to the entries at a path behind a line, or behind all for none: of the same account, and as of the
 // same time and size.
-func entriesOf(r *request, post string) func(domain.Line) string {
+func entriesOf(r *request, path string) func(domain.Line) string {
 	asked := url.Values{}
 	for _, name := range []string{"account", "at", "size"} {
 		if value := r.query.Get(name); value != "" {
@@ -121,7 +123,7 @@ func entriesOf(r *request, post string) func(domain.Line) string {
 		if l.Valid() {
 			asked.Set("line", l.String())
 		}
-		address := pathOf("posts", post, "entries")
+		address := path
 		if query := asked.Encode(); query != "" {
 			address += "?" + query
 		}

@@ -87,7 +87,7 @@ func New(cfg Config) *Pages {
 	}
 	p.routes = append(p.routes,
 		Route{"/posts/{post}/statement.svg", Public, false, p.showPicture},
-		Route{"/assets/{version}/{name}", Open, false, serveAsset},
+		Route{"/assets/{version}/{name}", Open, false, p.serveAsset},
 		Route{"/embed.js", Open, false, serveEmbed},
 	)
 	if cfg.Demo != nil {
