@@ -136,7 +136,7 @@ func (c *entriesContent) read(p *Pages, r *request, q projections.JournalQuery, 
 	return nil
 }
 
-// link sets where the statement, all lines and the page of now are.
+// link sets where the statement and the entries of all lines are.
 func (c *entriesContent) link(r *request) {
 	asked := url.Values{}
 	for _, name := range []string{"account", "at", "size"} {

@@ -30,7 +30,7 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 type page struct {
 	// Title and Description are those of the document; Nav is the path of the entry of the navigation that it is under.
 	Title, Description, Nav string
-	// Picture is the path of the picture for those who share the address, "" for none.
+	// Picture is the address of the picture for those who share the page, "" for none.
 	Picture string
 	// Live is the query of GET /v1/stream that changes the page. Frozen pages, as of a time or a size, have none.
 	Live   string
